@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Evidence: everything a decision is computed from, and nothing else. decide() (model/decide.h) is
+ * a pure function of it, so whoever holds a command can compute the decision again. */
+#ifndef KT_SCHEMAS_EVIDENCE_H
+#define KT_SCHEMAS_EVIDENCE_H
+
+#include "schemas/decision_enums.h"
+
+#include <stdint.h>
+
+#define KT_HISTORY_POINTS_MAX 64   /* parallelisms of one operator that evidence carries */
+#define KT_OPERATORS_MAX      1024 /* operators of one job */
+#define KT_RESTARTS_MAX       256  /* remembered restarts of one day */
+
+/* The settings that a decision obeys. */
+struct kt_policy_settings {
+    struct kt_str policy;      /* "conttune", "ds2", "big-ds2" */
+    struct kt_str surrogate;   /* "rbf" */
+    int32_t alpha;             /* subtasks: how far from an observation the surrogate is trusted */
+    int32_t top_k;             /* observations averaged per parallelism */
+    double decision_threshold; /* ≥ 0: least relative change of the job's summed parallelism */
+    double
+        backpressure_threshold; /* share of time 0…1 from which a vertex counts as backpressured */
+    double core_min; /* CPU (or busy) share 0…1 below which a job is over-provisioned */
+    double core_max; /* CPU (or busy) share 0…1 above which a vertex is stressed */
+    double busy_min; /* busy share below which an ability cannot be measured */
+    int32_t min_parallelism;
+    int32_t max_parallelism;
+    int64_t cooldown_ms; /* least time between two rescales */
+    int32_t restarts_per_day_max;
+    int64_t command_ttl_ms; /* how long a command waits to be carried out */
+    bool dry_run;           /* commands say so and the actuator only reports them */
+};
+
+/* One parallelism of an operator's history: the mean of its newest top_k observations. */
+struct kt_history_point {
+    int32_t parallelism;
+    double ability;       /* records/s over all subtasks */
+    int32_t observations; /* 1…top_k */
+};
+
+/* One input edge inside evidence. */
+struct kt_edge {
+    int32_t upstream; /* index in the evidence's operators */
+    bool keyed;       /* HASH edge */
+};
+
+enum kt_operator_evidence_field {
+    KT_OPEV_VERTEX_ID,
+    KT_OPEV_NAME,
+    KT_OPEV_PARALLELISM,
+    KT_OPEV_MAX_PARALLELISM,
+    KT_OPEV_SOURCE_PARTITIONS,
+    KT_OPEV_MIN_ALLOWED,
+    KT_OPEV_MAX_ALLOWED,
+    KT_OPEV_PINNED,
+    KT_OPEV_IS_SOURCE,
+    KT_OPEV_INPUTS,
+    KT_OPEV_RATE_IN_PER_S,
+    KT_OPEV_RATE_OUT_PER_S,
+    KT_OPEV_BUSY,
+    KT_OPEV_BUSY_MAX,
+    KT_OPEV_BACKPRESSURED,
+    KT_OPEV_IDLE,
+    KT_OPEV_CPU_LOAD,
+    KT_OPEV_PENDING_RECORDS,
+    KT_OPEV_PENDING_GROWTH_PER_S,
+    KT_OPEV_ABILITY,
+    KT_OPEV_LEARNED,
+    KT_OPEV_LAMBDA_KNOWN,
+    KT_OPEV_HISTORY,
+    KT_OPEV_FIELDS
+};
+struct kt_operator_evidence {
+    uint64_t present;
+    struct kt_str vertex_id;
+    struct kt_str name;
+    int32_t parallelism;       /* as seen in the window */
+    int32_t max_parallelism;   /* nullable: Flink's key-group bound */
+    int32_t source_partitions; /* nullable */
+    int32_t min_allowed;       /* from configuration, this vertex's or the job's */
+    int32_t max_allowed;
+    int32_t pinned; /* nullable: fixed by configuration */
+    bool is_source;
+    KT_ARRAY(struct kt_edge) inputs;
+    double rate_in_per_s; /* nullable, all measures: λ̂, over all subtasks; for a source the records
+                             it emits */
+    double rate_out_per_s;
+    double busy;     /* shares of time 0…1, mean over subtasks */
+    double busy_max; /* the busiest subtask's share */
+    double backpressured;
+    double idle;
+    double cpu_load;
+    double pending_records;      /* backlog at the window's end, summed */
+    double pending_growth_per_s; /* its growth over the window */
+    double ability;              /* PA of this window: records/s over all subtasks */
+    bool learned;                /* ability was added to the history */
+    double lambda_known;         /* nullable: λ when nothing was last backpressured */
+    KT_ARRAY(struct kt_history_point) history; /* ascending parallelism, this window's included */
+};
+
+enum kt_evidence_field {
+    KT_EVIDENCE_SETTINGS,
+    KT_EVIDENCE_WINDOW_END_MS,
+    KT_EVIDENCE_GATE,
+    KT_EVIDENCE_GATE_TEXT,
+    KT_EVIDENCE_GENERATION,
+    KT_EVIDENCE_PHASE,
+    KT_EVIDENCE_LAST_RESCALE_MS,
+    KT_EVIDENCE_RESTARTS_IN_DAY,
+    KT_EVIDENCE_PARALLELISM_PEAK,
+    KT_EVIDENCE_PENDING_UNTIL_MS,
+    KT_EVIDENCE_OPERATORS,
+    KT_EVIDENCE_FIELDS
+};
+struct kt_evidence {
+    uint64_t present;
+    struct kt_policy_settings settings;
+    int64_t window_end_ms;    /* the time of the decision */
+    int gate;                 /* enum kt_reason; STEADY: the window is valid */
+    struct kt_str gate_text;  /* which vertex, which numbers; empty when valid */
+    int64_t generation;       /* rescales published so far */
+    int phase;                /* enum kt_phase before the decision */
+    int64_t last_rescale_ms;  /* nullable: end of the window of the last RESCALE */
+    int32_t restarts_in_day;  /* rescales published in the 24 h before window_end_ms */
+    int32_t parallelism_peak; /* pmax: the largest parallelism of the job's history */
+    int64_t pending_until_ms; /* nullable: an earlier command is still to be carried out */
+    KT_ARRAY(struct kt_operator_evidence) operators;
+};
+
+extern const struct kt_record_type kt_policy_settings_type, kt_history_point_type, kt_edge_type,
+    kt_operator_evidence_type, kt_evidence_type;
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * RescaleCommand: a decision about one job at one window, with the evidence it was computed from.
+ */
+#ifndef KT_SCHEMAS_RESCALE_COMMAND_H
+#define KT_SCHEMAS_RESCALE_COMMAND_H
+
+#include "schemas/error.h"
+#include "schemas/evidence.h"
+
+/* The surrogate that was fitted for one operator. */
+struct kt_surrogate_fit {
+    struct kt_str name;  /* "rbf" */
+    double length_scale; /* l, in subtasks */
+    double sigma_f;      /* records/s */
+    double log_marginal_likelihood;
+};
+
+enum kt_operator_decision_field {
+    KT_OPDEC_VERTEX_ID,
+    KT_OPDEC_NAME,
+    KT_OPDEC_FROM,
+    KT_OPDEC_TO,
+    KT_OPDEC_METHOD,
+    KT_OPDEC_LAMBDA,
+    KT_OPDEC_PREDICTED_ABILITY,
+    KT_OPDEC_PREDICTED_STDDEV,
+    KT_OPDEC_NEAREST_OBSERVED,
+    KT_OPDEC_LIMITS,
+    KT_OPDEC_SURROGATE,
+    KT_OPDEC_FIELDS
+};
+struct kt_operator_decision {
+    uint64_t present;
+    struct kt_str vertex_id;
+    struct kt_str name;
+    int32_t from;
+    int32_t to;
+    int method;                        /* enum kt_method */
+    double lambda;                     /* nullable: records/s that must be kept up with */
+    double predicted_ability;          /* nullable: records/s at `to` */
+    double predicted_stddev;           /* nullable */
+    int32_t nearest_observed;          /* nullable: observed parallelism nearest to the answer */
+    KT_ARRAY(int) limits;              /* enum kt_limit: those that moved the answer */
+    struct kt_surrogate_fit surrogate; /* nullable */
+};
+
+enum kt_command_field {
+    KT_COMMAND_F_COMMAND_ID,
+    KT_COMMAND_F_KIND,
+    KT_COMMAND_F_POLICY,
+    KT_COMMAND_F_CLUSTER,
+    KT_COMMAND_F_JOB_NAME,
+    KT_COMMAND_F_JOB_ID,
+    KT_COMMAND_F_GENERATION,
+    KT_COMMAND_F_WINDOW_START_MS,
+    KT_COMMAND_F_WINDOW_END_MS,
+    KT_COMMAND_F_DECIDED_AT_MS,
+    KT_COMMAND_F_EXPIRES_AT_MS,
+    KT_COMMAND_F_DRY_RUN,
+    KT_COMMAND_F_PHASE,
+    KT_COMMAND_F_STATE,
+    KT_COMMAND_F_REASON,
+    KT_COMMAND_F_REASON_TEXT,
+    KT_COMMAND_F_OPERATORS,
+    KT_COMMAND_F_EVIDENCE,
+    KT_COMMAND_FIELDS
+};
+struct kt_rescale_command {
+    uint64_t present;
+    struct kt_str command_id; /* UUIDv5 of job, generation and window end */
+    int kind;                 /* enum kt_command_kind */
+    struct kt_str policy;
+    struct kt_str cluster;
+    struct kt_str job_name;
+    struct kt_str job_id;
+    int64_t generation; /* of the job after this command: a RESCALE adds one */
+    int64_t window_start_ms;
+    int64_t window_end_ms;
+    int64_t decided_at_ms; /* the watermark that closed the window: its end */
+    int64_t expires_at_ms; /* not to be carried out after this */
+    bool dry_run;
+    int phase;                 /* enum kt_phase after the decision */
+    int state;                 /* enum kt_state */
+    int reason;                /* enum kt_reason */
+    struct kt_str reason_text; /* one sentence with the vertex and the numbers */
+    KT_ARRAY(struct kt_operator_decision) operators;
+    struct kt_evidence evidence;
+};
+
+extern const struct kt_record_type kt_surrogate_fit_type, kt_operator_decision_type,
+    kt_rescale_command_type;
+
+#endif

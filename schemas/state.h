@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The durable state of the stage: what goes to the changelog topic and, byte for byte the same, to
+ * LMDB. One record per key; see model/store.h for the keys. */
+#ifndef KT_SCHEMAS_STATE_H
+#define KT_SCHEMAS_STATE_H
+
+#include "schemas/evidence.h"
+
+/* What a job's operator had in its last decided window. */
+enum kt_operator_state_field {
+    KT_OPSTATE_VERTEX_ID,
+    KT_OPSTATE_NAME,
+    KT_OPSTATE_PARALLELISM,
+    KT_OPSTATE_LAMBDA_KNOWN,
+    KT_OPSTATE_FIELDS
+};
+struct kt_operator_state {
+    uint64_t present;
+    struct kt_str vertex_id;
+    struct kt_str name;
+    int32_t parallelism;
+    double lambda_known; /* nullable: records/s when nothing in the job was last backpressured */
+};
+
+struct kt_target {
+    struct kt_str vertex_id;
+    int32_t from;
+    int32_t to;
+};
+
+enum kt_job_state_field {
+    KT_JOBSTATE_CLUSTER,
+    KT_JOBSTATE_JOB_NAME,
+    KT_JOBSTATE_JOB_ID,
+    KT_JOBSTATE_CLOSED_UNTIL_MS,
+    KT_JOBSTATE_GENERATION,
+    KT_JOBSTATE_PHASE,
+    KT_JOBSTATE_LAST_REASON,
+    KT_JOBSTATE_LAST_RESCALE_MS,
+    KT_JOBSTATE_RESTARTS_MS,
+    KT_JOBSTATE_PARALLELISM_PEAK,
+    KT_JOBSTATE_RAMP_WINDOWS,
+    KT_JOBSTATE_PENDING_COMMAND_ID,
+    KT_JOBSTATE_PENDING_UNTIL_MS,
+    KT_JOBSTATE_PENDING,
+    KT_JOBSTATE_OPERATORS,
+    KT_JOBSTATE_FIELDS
+};
+struct kt_job_state {
+    uint64_t present;
+    struct kt_str cluster;
+    struct kt_str job_name;
+    struct kt_str job_id;               /* of the newest event; it changes on a resubmission */
+    int64_t closed_until_ms;            /* end of the last closed window */
+    int64_t generation;                 /* rescales published so far */
+    int phase;                          /* enum kt_phase */
+    int last_reason;                    /* enum kt_reason of the last published command */
+    int64_t last_rescale_ms;            /* nullable */
+    KT_ARRAY(int64_t) restarts_ms;      /* window ends of the last day's rescales, ascending */
+    int32_t parallelism_peak;           /* largest parallelism ever seen of any operator */
+    int32_t ramp_windows;               /* windows in a row that the gate held as RAMP */
+    struct kt_str pending_command_id;   /* nullable */
+    int64_t pending_until_ms;           /* nullable */
+    KT_ARRAY(struct kt_target) pending; /* what the pending command asks for */
+    KT_ARRAY(struct kt_operator_state) operators;
+};
+
+struct kt_observation {
+    double ability;     /* records/s over all subtasks */
+    double busy;        /* mean busy share, 0…1 */
+    double lambda;      /* records/s received */
+    bool kept_up;       /* nothing in the job was backpressured */
+    int64_t generation; /* of the job */
+    int64_t window_end_ms;
+};
+
+/* The newest observations of one operator at one parallelism, oldest first. */
+struct kt_operator_history {
+    struct kt_str cluster;
+    struct kt_str job_name;
+    struct kt_str vertex_id;
+    struct kt_str name;
+    int32_t parallelism;
+    KT_ARRAY(struct kt_observation) observations;
+};
+
+/* How far a partition's events have had their effect. Offsets below next_offset that are read again
+ * only rebuild the windows that are still open. */
+struct kt_partition_state {
+    int64_t next_offset;  /* of the metrics topic */
+    int64_t watermark_ms; /* largest accepted timestamp_ms, or INT64_MIN */
+};
+
+extern const struct kt_record_type kt_operator_state_type, kt_target_type, kt_job_state_type,
+    kt_observation_type, kt_operator_history_type, kt_partition_state_type;
+
+#endif

@@ -38,15 +38,18 @@ enum kt_err kt_fail(struct kt_error *error, enum kt_err code, const char *format
 
 enum kt_err kt_fail_in(struct kt_error *error, enum kt_err code, const char *format, ...) {
     if (error != NULL) {
-        char inner[sizeof error->message];
-        memcpy(inner, error->message, sizeof inner);
+        char context[sizeof error->message];
         va_list args;
         va_start(args, format);
-        int used = vsnprintf(error->message, sizeof error->message, format, args);
+        vsnprintf(context, sizeof context, format, args);
         va_end(args);
-        if (used >= 0 && (size_t)used < sizeof error->message) {
-            snprintf(error->message + used, sizeof error->message - (size_t)used, ": %s", inner);
-        }
+        /* Room for ": " and the end is kept; what does not fit is cut from the inner message. */
+        size_t used = strnlen(context, sizeof context - 3);
+        size_t inner = strnlen(error->message, sizeof error->message - used - 3);
+        memmove(error->message + used + 2, error->message, inner);
+        memcpy(error->message, context, used);
+        memcpy(error->message + used, ": ", 2);
+        error->message[used + 2 + inner] = '\0';
         error->code = code;
     }
     return code;

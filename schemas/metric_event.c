@@ -134,7 +134,7 @@ static enum kt_err check_upstream(const struct kt_metric_event *event, struct kt
     return KT_ERR_OK;
 }
 
-/* A null field reads as zero: min must be let through for the fields whose zero is out of range. */
+/* A null field reads as zero, which some ranges do not hold: its value is not judged. */
 static enum kt_err check_range(const struct kt_metric_event *event, enum kt_event_field field,
                                int64_t value, int64_t min, int64_t max, struct kt_error *error) {
     if ((value >= min && value <= max) || (event_fields[field].nullable && !KT_HAS(event, field))) {

@@ -85,7 +85,8 @@ struct kt_metric_event {
 
 extern const struct kt_record_type kt_metric_event_type;
 
-/* Checks what the schema cannot: names present and at most KT_NAME_BYTES_MAX, subtask, parallelism
+/* Checks what the schema cannot: names present, at most KT_NAME_BYTES_MAX bytes of
+ * UTF-8 and without NUL, subtask, parallelism
  * and counters in range, no measure negative or infinite (a NaN measure is legal: it means "not
  * known"), timestamp_ms from 2001 to 2200 (1e12 … 7.26e12). KT_ERR_INVALID names the field and its
  * value. */

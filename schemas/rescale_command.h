@@ -7,6 +7,8 @@
 #include "schemas/error.h"
 #include "schemas/evidence.h"
 
+#define KT_LIMITS_HIT_MAX 16 /* limits that one operator's answer names */
+
 /* The surrogate that was fitted for one operator. */
 struct kt_surrogate_fit {
     struct kt_str name;  /* "rbf" */

@@ -6,6 +6,8 @@
 
 #include "schemas/evidence.h"
 
+#define KT_OBSERVATIONS_MAX 256 /* kept of one operator at one parallelism */
+
 /* What a job's operator had in its last decided window. */
 enum kt_operator_state_field {
     KT_OPSTATE_VERTEX_ID,

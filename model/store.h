@@ -2,9 +2,11 @@
  * The durable state on this machine: one LMDB environment in a state folder, keys and values byte
  * for byte those of the changelog topic.
  *
- *   key    partition u32 | job u64 | operator u64 | parallelism u32, big-endian      value
- * (single-object Avro) p | 0   | 0  | 0 PartitionState p | job | 0  | 0 JobState p | job | op | n
- * OperatorHistory at parallelism n
+ *   key: partition u32 | job u64 | operator u64 | parallelism u32, big-endian
+ *        p | 0   | 0  | 0    PartitionState
+ *        p | job | 0  | 0    JobState
+ *        p | job | op | n    OperatorHistory at parallelism n
+ *   value: single-object Avro
  *
  * job and op are 64-bit FNV-1a hashes of "cluster/job_name" and of the vertex id; the values carry
  * the names, and a reader compares them. A second table holds, per partition, the next changelog
@@ -40,13 +42,14 @@ uint64_t kt_store_op_hash(struct kt_str vertex_id);
 struct kt_store_options {
     const char *path;     /* the state folder; made if its parent exists */
     const char *identity; /* group, topic and cluster the state belongs to */
-    size_t map_bytes;     /* sparse size of the map, at least 1 MiB */
+    size_t map_bytes;     /* sparse size of the map, at least 1 MiB; a reader takes the writer's */
     bool read_only; /* for tools beside a running worker: no lock, no wipe, no identity check */
 };
 
 /* KT_ERR_LOCKED: another worker has the folder (the message names its process id). KT_ERR_FOREIGN:
- * the folder belongs to another identity, or holds files that are not ours. KT_ERR_IO / KT_ERR_FULL
- * otherwise. */
+ * the folder belongs to another identity, or holds files that are not ours. KT_ERR_NOT_FOUND:
+ * read_only, and there is no state. KT_ERR_IO / KT_ERR_FULL otherwise. A process may have a folder
+ * open only once (LMDB's rule). */
 struct kt_store;
 KT_MUST_CHECK enum kt_err kt_store_open(const struct kt_store_options *options,
                                         struct kt_store **out, struct kt_error *error);

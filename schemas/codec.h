@@ -64,17 +64,29 @@ KT_MUST_CHECK enum kt_err kt_schema_fingerprint(const char *schema_text, uint64_
 
 /* ---- JSON -------------------------------------------------------------------------------- */
 
-/* A plain object: no union wrappers; null fields are left out; enums are their symbols. The caller
- * owns the result (json_decref). NULL when out of memory. */
+/* A plain object: no union wrappers; null fields and doubles that are not finite are left out;
+ * enums are their symbols; bytes that are not UTF-8, and NUL, become U+FFFD. The caller owns the
+ * result (json_decref). NULL when out of memory. */
 json_t *kt_record_to_json(const struct kt_record_type *type, const void *record);
 
 /* The reverse. Absent or null: null (an error for a field that is not nullable and has no default
  * in the schema). A record given as a plain string fills its first field (`"upstream":["id", …]`);
- * a numeric field takes a number, and "NaN" where it is a double. Unknown members are ignored.
- * Strings and arrays are copied to the arena. */
+ * a numeric field takes a number (an integer also as a real without a fraction), and "NaN" where it
+ * is a double. Unknown members are ignored. Strings (64 KiB at most, without NUL) and arrays are
+ * copied to the arena. KT_ERR_INVALID, KT_ERR_LIMIT; the message begins with the field's path, as
+ * in `operators[3].to: expected an int, got "x"`. */
 KT_MUST_CHECK enum kt_err kt_record_from_json(const struct kt_record_type *type, const json_t *json,
                                               struct kt_arena *arena, void *record,
                                               struct kt_error *error);
+
+/* Prints JSON on one line, without a line end; each real number in the shortest form that reads
+ * back as the same double. KT_ERR_IO when the stream fails. */
+KT_MUST_CHECK enum kt_err kt_json_dump(FILE *stream, const json_t *json);
+
+/* Prints a record as one line of JSON (kt_record_to_json) with its line end. KT_ERR_NOMEM,
+ * KT_ERR_IO. */
+KT_MUST_CHECK enum kt_err kt_record_dump_json(FILE *stream, const struct kt_record_type *type,
+                                              const void *record);
 
 /* ---- files ------------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
  * MetricEvent: its field table, and the checks that its schema cannot say. */
 #include "schemas/metric_event.h"
 
+#include "schemas/fields.h"
 #include "schemas/utf8.h"
 
 #include <inttypes.h>
@@ -10,73 +11,48 @@
 extern const char kt_avsc_metric_event[];
 
 static const struct kt_field upstream_fields[KT_UPSTREAM_FIELDS] = {
-    [KT_UPSTREAM_VERTEX_ID] = {.name = "vertex_id",
-                               .offset = offsetof(struct kt_upstream, vertex_id),
-                               .kind = KT_KIND_STRING},
-    [KT_UPSTREAM_SHIP_STRATEGY] = {.name = "ship_strategy",
-                                   .offset = offsetof(struct kt_upstream, ship_strategy),
-                                   .kind = KT_KIND_STRING,
-                                   .nullable = true},
+    [KT_UPSTREAM_VERTEX_ID] = KT_FIELD(struct kt_upstream, vertex_id, STRING),
+    [KT_UPSTREAM_SHIP_STRATEGY] = KT_FIELD_NULLABLE(struct kt_upstream, ship_strategy, STRING),
 };
 
-static const struct kt_record_type upstream_type = {
-    .name = "Upstream",
-    .size = sizeof(struct kt_upstream),
-    .fields = upstream_fields,
-    .count = KT_UPSTREAM_FIELDS,
-    .has_present = true,
-};
+static const struct kt_record_type upstream_type =
+    KT_RECORD_TYPE("Upstream", struct kt_upstream, upstream_fields, NULL, true);
 
-#define FIELD(member, kind_name, may_be_null)                                                      \
-    {                                                                                              \
-        .name = #member, .offset = offsetof(struct kt_metric_event, member),                       \
-        .kind = KT_KIND_##kind_name, .nullable = (may_be_null)                                     \
-    }
+#define NEEDED(member, kind)   KT_FIELD(struct kt_metric_event, member, kind)
+#define NULLABLE(member, kind) KT_FIELD_NULLABLE(struct kt_metric_event, member, kind)
 
 static const struct kt_field event_fields[KT_EVENT_FIELDS] = {
-    [KT_EVENT_CLUSTER] = FIELD(cluster, STRING, false),
-    [KT_EVENT_JOB_NAME] = FIELD(job_name, STRING, false),
-    [KT_EVENT_JOB_ID] = FIELD(job_id, STRING, false),
-    [KT_EVENT_VERTEX_ID] = FIELD(vertex_id, STRING, false),
-    [KT_EVENT_VERTEX_NAME] = FIELD(vertex_name, STRING, false),
-    [KT_EVENT_SUBTASK] = FIELD(subtask, INT, false),
-    [KT_EVENT_ATTEMPT_START_MS] = FIELD(attempt_start_ms, LONG, true),
-    [KT_EVENT_TIMESTAMP_MS] = FIELD(timestamp_ms, LONG, false),
-    [KT_EVENT_PARALLELISM] = FIELD(parallelism, INT, true),
-    [KT_EVENT_MAX_PARALLELISM] = FIELD(max_parallelism, INT, true),
-    [KT_EVENT_UPSTREAM] = {.name = "upstream",
-                           .offset = offsetof(struct kt_metric_event, upstream),
-                           .kind = KT_KIND_ARRAY,
-                           .nullable = true,
-                           .item = KT_KIND_RECORD,
-                           .item_size = sizeof(struct kt_upstream),
-                           .items_max = KT_UPSTREAM_MAX,
-                           .record = &upstream_type},
-    [KT_EVENT_IS_SOURCE] = FIELD(is_source, BOOL, true),
-    [KT_EVENT_SOURCE_PARTITIONS] = FIELD(source_partitions, INT, true),
-    [KT_EVENT_RECORDS_IN_TOTAL] = FIELD(records_in_total, LONG, true),
-    [KT_EVENT_RECORDS_OUT_TOTAL] = FIELD(records_out_total, LONG, true),
-    [KT_EVENT_BUSY_MS_TOTAL] = FIELD(busy_ms_total, LONG, true),
-    [KT_EVENT_BACKPRESSURED_MS_TOTAL] = FIELD(backpressured_ms_total, LONG, true),
-    [KT_EVENT_IDLE_MS_TOTAL] = FIELD(idle_ms_total, LONG, true),
-    [KT_EVENT_RECORDS_IN_PER_S] = FIELD(records_in_per_s, DOUBLE, true),
-    [KT_EVENT_RECORDS_OUT_PER_S] = FIELD(records_out_per_s, DOUBLE, true),
-    [KT_EVENT_BUSY_MS_PER_S] = FIELD(busy_ms_per_s, DOUBLE, true),
-    [KT_EVENT_BACKPRESSURED_MS_PER_S] = FIELD(backpressured_ms_per_s, DOUBLE, true),
-    [KT_EVENT_IDLE_MS_PER_S] = FIELD(idle_ms_per_s, DOUBLE, true),
-    [KT_EVENT_PENDING_RECORDS] = FIELD(pending_records, DOUBLE, true),
-    [KT_EVENT_CPU_LOAD] = FIELD(cpu_load, DOUBLE, true),
-    [KT_EVENT_SLOTS_AVAILABLE] = FIELD(slots_available, INT, true),
+    [KT_EVENT_CLUSTER] = NEEDED(cluster, STRING),
+    [KT_EVENT_JOB_NAME] = NEEDED(job_name, STRING),
+    [KT_EVENT_JOB_ID] = NEEDED(job_id, STRING),
+    [KT_EVENT_VERTEX_ID] = NEEDED(vertex_id, STRING),
+    [KT_EVENT_VERTEX_NAME] = NEEDED(vertex_name, STRING),
+    [KT_EVENT_SUBTASK] = NEEDED(subtask, INT),
+    [KT_EVENT_ATTEMPT_START_MS] = NULLABLE(attempt_start_ms, LONG),
+    [KT_EVENT_TIMESTAMP_MS] = NEEDED(timestamp_ms, LONG),
+    [KT_EVENT_PARALLELISM] = NULLABLE(parallelism, INT),
+    [KT_EVENT_MAX_PARALLELISM] = NULLABLE(max_parallelism, INT),
+    [KT_EVENT_UPSTREAM] =
+        KT_FIELD_RECORDS_NULLABLE(struct kt_metric_event, upstream, upstream_type, KT_UPSTREAM_MAX),
+    [KT_EVENT_IS_SOURCE] = NULLABLE(is_source, BOOL),
+    [KT_EVENT_SOURCE_PARTITIONS] = NULLABLE(source_partitions, INT),
+    [KT_EVENT_RECORDS_IN_TOTAL] = NULLABLE(records_in_total, LONG),
+    [KT_EVENT_RECORDS_OUT_TOTAL] = NULLABLE(records_out_total, LONG),
+    [KT_EVENT_BUSY_MS_TOTAL] = NULLABLE(busy_ms_total, LONG),
+    [KT_EVENT_BACKPRESSURED_MS_TOTAL] = NULLABLE(backpressured_ms_total, LONG),
+    [KT_EVENT_IDLE_MS_TOTAL] = NULLABLE(idle_ms_total, LONG),
+    [KT_EVENT_RECORDS_IN_PER_S] = NULLABLE(records_in_per_s, DOUBLE),
+    [KT_EVENT_RECORDS_OUT_PER_S] = NULLABLE(records_out_per_s, DOUBLE),
+    [KT_EVENT_BUSY_MS_PER_S] = NULLABLE(busy_ms_per_s, DOUBLE),
+    [KT_EVENT_BACKPRESSURED_MS_PER_S] = NULLABLE(backpressured_ms_per_s, DOUBLE),
+    [KT_EVENT_IDLE_MS_PER_S] = NULLABLE(idle_ms_per_s, DOUBLE),
+    [KT_EVENT_PENDING_RECORDS] = NULLABLE(pending_records, DOUBLE),
+    [KT_EVENT_CPU_LOAD] = NULLABLE(cpu_load, DOUBLE),
+    [KT_EVENT_SLOTS_AVAILABLE] = NULLABLE(slots_available, INT),
 };
 
-const struct kt_record_type kt_metric_event_type = {
-    .name = "MetricEvent",
-    .size = sizeof(struct kt_metric_event),
-    .fields = event_fields,
-    .count = KT_EVENT_FIELDS,
-    .schema_text = kt_avsc_metric_event,
-    .has_present = true,
-};
+const struct kt_record_type kt_metric_event_type =
+    KT_RECORD_TYPE("MetricEvent", struct kt_metric_event, event_fields, kt_avsc_metric_event, true);
 
 /* 2001-09-09 and 2200-01-24. The lower bound is above any time in seconds, so that a wrong unit is
  * seen. */

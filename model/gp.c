@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The seed's surrogate: a Gaussian process whose hyper-parameters are searched for globally. */
+#include "model/gp.h"
+
+#include <assert.h>
+#include <float.h>
+#include <gsl/gsl_errno.h>
+#include <gsl/gsl_min.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POINTS KT_GP_POINTS_MAX
+
+/* Distances 0, 1, … of the kernel table; larger or fractional ones cost an exp each. */
+#define TABLE 512
+
+/* Correlations below 2⁻⁶⁰ are zero in the factor: l √(2 · 60 ln 2) = 9.12 l. Together they move an
+ * eigenvalue by less than the rounding of the diagonal does. */
+#define REACH 9.12
+
+static const double ln_2pi = 1.8378770664093454836;
+
+/* The search over ln l. */
+#define GRID_MAX        128
+#define GRID_STEP       0.3 /* where l is of the order of the distances */
+#define GRID_STEP_FAR   0.7 /* beyond the range of x, where every likelihood is a power law */
+#define REFINED_MAX     3   /* local maxima that are refined */
+#define BRENT_STEPS_MAX 60
+#define SIGMA_STEPS_MAX 40
+
+struct kt_gp {
+    gsl_min_fminimizer *brent;
+    size_t n; /* 0: nothing to predict from */
+    bool integral;
+    struct kt_gp_params params;
+    double x[POINTS]; /* ascending */
+    double y[POINTS];
+    double yy;                 /* yᵀy */
+    double table[TABLE];       /* exp(−d²/2l²) */
+    size_t end[POINTS];        /* row i of the factor ends before this column */
+    double u[POINTS * POINTS]; /* C = UᵀU, row-major, upper triangle */
+    double z[POINTS];          /* U⁻ᵀ y */
+    double weights[POINTS];    /* σf² K⁻¹y = C⁻¹y */
+    double scratch[POINTS];
+};
+
+struct kt_gp *kt_gp_new(void) {
+    struct kt_gp *gp = calloc(1, sizeof *gp);
+    if (!gp)
+        return NULL;
+    /* GSL's default handler aborts the process; its status codes are checked here instead. */
+    gsl_set_error_handler_off();
+    gp->brent = gsl_min_fminimizer_alloc(gsl_min_fminimizer_brent);
+    if (!gp->brent) {
+        free(gp);
+        return NULL;
+    }
+    return gp;
+}
+
+void kt_gp_free(struct kt_gp *gp) {
+    if (!gp)
+        return;
+    gsl_min_fminimizer_free(gp->brent);
+    free(gp);
+}
+
+/* Copies the points in ascending x. */
+static enum kt_err take_points(struct kt_gp *gp, const double *x, const double *y, size_t n) {
+    gp->n = 0;
+    if (n < 1 || n > POINTS)
+        return KT_ERR_INVALID;
+    gp->yy = 0;
+    gp->integral = true;
+    for (size_t i = 0; i < n; i++) {
+        /* written so that NaN fails */
+        if (!(fabs(x[i]) <= KT_GP_VALUE_MAX) || !(fabs(y[i]) <= KT_GP_VALUE_MAX))
+            return KT_ERR_INVALID;
+        size_t at = i;
+        for (; at > 0 && gp->x[at - 1] > x[i]; at--) {
+            gp->x[at] = gp->x[at - 1];
+            gp->y[at] = gp->y[at - 1];
+        }
+        gp->x[at] = x[i];
+        gp->y[at] = y[i];
+        gp->integral = gp->integral && x[i] == rint(x[i]);
+    }
+    for (size_t i = 1; i < n; i++)
+        if (gp->x[i] == gp->x[i - 1])
+            return KT_ERR_INVALID;
+    for (size_t i = 0; i < n; i++)
+        gp->yy += gp->y[i] * gp->y[i];
+    gp->n = n;
+    return KT_ERR_OK;
+}
+
+static double correlation(double distance, double length_scale) {
+    double d = distance / length_scale;
+    return exp(-0.5 * d * d);
+}
+
+/* Fills the table for whole distances up to and including `reach`. */
+static void fill_table(struct kt_gp *gp, double length_scale, double reach) {
+    if (!gp->integral)
+        return;
+    for (size_t d = 0; d < TABLE && (double)d <= reach; d++)
+        gp->table[d] = correlation((double)d, length_scale);
+}
+
+static double table_or_exp(const struct kt_gp *gp, bool whole, double distance,
+                           double length_scale) {
+    return whole && distance < TABLE ? gp->table[(size_t)distance]
+                                     : correlation(distance, length_scale);
+}
+
+/* Sets the upper triangle of C = R(l) + tI inside its envelope. */
+static void fill_matrix(struct kt_gp *gp, double length_scale, double t) {
+    double reach = REACH * length_scale;
+    fill_table(gp, length_scale, fmin(reach, gp->x[gp->n - 1] - gp->x[0]));
+    size_t end = 0;
+    for (size_t i = 0; i < gp->n; i++) {
+        double *row = gp->u + i * POINTS;
+        row[i] = 1 + t;
+        if (end < i + 1)
+            end = i + 1;
+        for (; end < gp->n && gp->x[end] - gp->x[i] <= reach; end++) {
+        }
+        for (size_t j = i + 1; j < end; j++)
+            row[j] = table_or_exp(gp, gp->integral, gp->x[j] - gp->x[i], length_scale);
+        gp->end[i] = end;
+    }
+}
+
+/* C = UᵀU in place, right-looking, inside the envelope (rows end in ascending columns, so the
+ * factor fills nothing outside it). False at the first pivot that is not positive by more than
+ * rounding. ln_det gets ln|C|. */
+static bool factor(struct kt_gp *gp, double t, double *ln_det) {
+    size_t n = gp->n;
+    double least = (double)n * DBL_EPSILON * (1 + t);
+    double product = 1;
+    double sum = 0;
+    for (size_t k = 0; k < n; k++) {
+        double *row = gp->u + k * POINTS;
+        size_t end = gp->end[k];
+        double pivot = row[k];
+        if (!(pivot > least))
+            return false;
+        product *= pivot;
+        if (product < 1e-200 || product > 1e200) {
+            sum += log(product);
+            product = 1;
+        }
+        double root = sqrt(pivot);
+        double inverse = 1 / root;
+        row[k] = root;
+        for (size_t j = k + 1; j < end; j++)
+            row[j] *= inverse;
+        for (size_t i = k + 1; i < end; i++) {
+            double *restrict target = gp->u + i * POINTS;
+            double scale = row[i];
+            for (size_t j = i; j < end; j++)
+                target[j] -= scale * row[j];
+        }
+    }
+    *ln_det = sum + log(product);
+    return true;
+}
+
+/* v ← U⁻ᵀv, where v is zero before `first`. */
+static void solve_forward(const struct kt_gp *gp, double *restrict v, size_t first) {
+    for (size_t k = first; k < gp->n; k++) {
+        const double *row = gp->u + k * POINTS;
+        v[k] /= row[k];
+        double scale = v[k];
+        for (size_t j = k + 1; j < gp->end[k]; j++)
+            v[j] -= scale * row[j];
+    }
+}
+
+/* v ← U⁻¹v. */
+static void solve_backward(const struct kt_gp *gp, double *v) {
+    for (size_t k = gp->n; k-- > 0;) {
+        const double *row = gp->u + k * POINTS;
+        double sum = v[k];
+        for (size_t j = k + 1; j < gp->end[k]; j++)
+            sum -= row[j] * v[j];
+        v[k] = sum / row[k];
+    }
+}
+
+static double square_sum(const double *v, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += v[i] * v[i];
+    return sum;
+}
+
+/* tr C⁻¹ = ‖U⁻ᵀ‖². */
+static double inverse_trace(struct kt_gp *gp) {
+    double trace = 0;
+    for (size_t i = 0; i < gp->n; i++) {
+        memset(gp->scratch, 0, sizeof gp->scratch);
+        gp->scratch[i] = 1;
+        solve_forward(gp, gp->scratch, i);
+        trace += square_sum(gp->scratch + i, gp->n - i);
+    }
+    return trace;
+}
+
+/* What one factorisation tells: log likelihood at (l, s = σf²) is
+ * −½ (q/s + n ln s + ln|C| + n ln 2π). */
+struct evidence {
+    double ln_det; /* ln|C| */
+    double q;      /* yᵀC⁻¹y */
+};
+
+static bool evaluate(struct kt_gp *gp, double length_scale, double s, struct evidence *evidence) {
+    double t = KT_GP_JITTER / s;
+    fill_matrix(gp, length_scale, t);
+    if (!factor(gp, t, &evidence->ln_det))
+        return false;
+    memcpy(gp->z, gp->y, gp->n * sizeof *gp->z);
+    solve_forward(gp, gp->z, 0);
+    evidence->q = square_sum(gp->z, gp->n);
+    return true;
+}
+
+static double log_likelihood_at(const struct kt_gp *gp, const struct evidence *evidence, double s) {
+    return -0.5 *
+           (evidence->q / s + (double)gp->n * log(s) + evidence->ln_det + (double)gp->n * ln_2pi);
+}
+
+/* Conditions on the points taken. */
+static bool condition(struct kt_gp *gp, struct kt_gp_params params, double *log_likelihood) {
+    double s = params.sigma_f * params.sigma_f;
+    struct evidence evidence;
+    if (!evaluate(gp, params.length_scale, s, &evidence))
+        return false;
+    gp->params = params;
+    *log_likelihood = log_likelihood_at(gp, &evidence, s);
+    memcpy(gp->weights, gp->z, gp->n * sizeof *gp->weights);
+    solve_backward(gp, gp->weights);
+    fill_table(gp, params.length_scale, INFINITY);
+    return true;
+}
+
+enum kt_err kt_gp_set(struct kt_gp *gp, const double *x, const double *y, size_t n,
+                      struct kt_gp_params params, double *log_likelihood) {
+    enum kt_err err = take_points(gp, x, y, n);
+    if (err)
+        return err;
+    if (!(params.length_scale >= KT_GP_LENGTH_SCALE_MIN &&
+          params.length_scale <= KT_GP_LENGTH_SCALE_MAX) ||
+        !(params.sigma_f >= KT_GP_SIGMA_F_MIN && params.sigma_f <= KT_GP_SIGMA_F_MAX)) {
+        gp->n = 0;
+        return KT_ERR_INVALID;
+    }
+    if (!condition(gp, params, log_likelihood)) {
+        gp->n = 0;
+        return KT_ERR_NUMERIC;
+    }
+    return KT_ERR_OK;
+}
+
+static double clip(double value, double low, double high) {
+    return value < low ? low : value > high ? high : value;
+}
+
+static double clip_variance(double s) {
+    return clip(s, KT_GP_SIGMA_F_MIN * KT_GP_SIGMA_F_MIN, KT_GP_SIGMA_F_MAX * KT_GP_SIGMA_F_MAX);
+}
+
+/* A point of the search. */
+struct candidate {
+    double ln_l;
+    double sigma_f;
+    double log_likelihood; /* −INFINITY: not positive definite, or surely not the best */
+};
+
+/* The largest log likelihood at s that any y and R allow: with λ the eigenvalues of R, each ≥ 0 and
+ * summing to n, the quadratic form is at least yᵀy / (sn + jitter) and the determinant at least
+ * jitterⁿ. */
+static double bound_at(const struct kt_gp *gp, double s) {
+    double n = (double)gp->n;
+    return -0.5 * (gp->yy / (s * n + KT_GP_JITTER) + n * log(KT_GP_JITTER) + n * ln_2pi);
+}
+
+/* Maximises over σf at one l. Setting the derivative by ln s to zero gives
+ *
+ *     s = (q − t aᵀa) / (n − t tr C⁻¹),   a = C⁻¹y, t = jitter/s
+ *
+ * which is iterated inside a bracket: lo, where the right side is larger, and hi, where it is
+ * smaller or C is not positive definite. Where adding t to 1 changes nothing the right side does
+ * not depend on s, and one factorisation is the whole answer. `start` is where to begin, `worth`
+ * the log likelihood below which nobody is interested. */
+static double maximise_sigma(struct kt_gp *gp, double length_scale, double start, double worth,
+                             double tolerance, double *sigma_f) {
+    double lo = KT_GP_SIGMA_F_MIN * KT_GP_SIGMA_F_MIN;
+    double hi = KT_GP_SIGMA_F_MAX * KT_GP_SIGMA_F_MAX;
+    double s = clip_variance(start * start);
+    double best = -INFINITY;
+    for (int step = 0; step < SIGMA_STEPS_MAX; step++) {
+        struct evidence evidence;
+        double t = KT_GP_JITTER / s;
+        if (!evaluate(gp, length_scale, s, &evidence)) {
+            /* all s with 1 + t == 1 share this C */
+            hi = fmin(s, 2 * KT_GP_JITTER / DBL_EPSILON);
+            if (bound_at(gp, hi) < worth || hi <= lo)
+                break;
+            double safe = KT_GP_JITTER / (4 * (double)gp->n * DBL_EPSILON);
+            s = safe > lo && safe < hi ? safe : sqrt(lo * hi);
+            if (hi / lo < 1 + tolerance)
+                break;
+            continue;
+        }
+        double next;
+        bool exact = 1 + t == 1;
+        if (exact) {
+            next = clip_variance(evidence.q / (double)gp->n);
+            if (1 + KT_GP_JITTER / next == 1)
+                s = next;
+        } else {
+            memcpy(gp->weights, gp->z, gp->n * sizeof *gp->weights);
+            solve_backward(gp, gp->weights);
+            double aa = square_sum(gp->weights, gp->n);
+            double freedom = (double)gp->n - t * inverse_trace(gp);
+            next = clip_variance(freedom > 0 ? fmax(0, evidence.q - t * aa) / freedom : lo);
+        }
+        double value = log_likelihood_at(gp, &evidence, s);
+        if (value > best) {
+            best = value;
+            *sigma_f = sqrt(s);
+        }
+        if (fabs(log(next / s)) < tolerance)
+            break;
+        if (next > s) {
+            lo = s;
+            /* the quadratic form falls no faster than 1/s, the determinant only grows */
+            if (value + 0.5 * evidence.q / s * (1 - s / hi) < worth)
+                break;
+        } else {
+            hi = s;
+        }
+        if (hi / lo < 1 + tolerance)
+            break;
+        s = next > lo && next < hi ? next : sqrt(lo * hi);
+    }
+    return best;
+}
+
+struct search {
+    struct kt_gp *gp;
+    double start; /* σf to begin from */
+    double worth;
+    struct candidate best;
+};
+
+/* Stands for "not positive definite" in Brent's method, which wants finite numbers. */
+#define REFUSED 1e150
+
+/* −log likelihood at ln l, the largest over σf; remembers the best seen. */
+static double profile(double ln_l, void *ctx) {
+    struct search *search = ctx;
+    struct candidate here = {.ln_l = ln_l, .sigma_f = search->start};
+    here.log_likelihood =
+        maximise_sigma(search->gp, exp(ln_l), search->start, search->worth, 1e-7, &here.sigma_f);
+    if (here.log_likelihood > search->best.log_likelihood)
+        search->best = here;
+    return isfinite(here.log_likelihood) ? -here.log_likelihood : REFUSED;
+}
+
+/* Whether a parabola through the bracket's three points promises less than `gain`. */
+static bool is_flat(const gsl_min_fminimizer *brent, double gain) {
+    double left = brent->x_minimum - brent->x_lower;
+    double right = brent->x_upper - brent->x_minimum;
+    double f_left = brent->f_lower - brent->f_minimum;
+    double f_right = brent->f_upper - brent->f_minimum;
+    if (f_left > REFUSED / 2 || f_right > REFUSED / 2)
+        return false;
+    double slope =
+        (f_right * left * left - f_left * right * right) / (left * right * (left + right));
+    double curvature = 2 * (f_right * left + f_left * right) / (left * right * (left + right));
+    return slope * slope <= 2 * gain * curvature;
+}
+
+/* Refines a local maximum of the grid, middle, between its neighbours. */
+static void refine(struct search *search, const struct candidate *left,
+                   const struct candidate *middle, const struct candidate *right) {
+    gsl_function f = {.function = profile, .params = search};
+    search->start = middle->sigma_f;
+    double f_left = isfinite(left->log_likelihood) ? -left->log_likelihood : REFUSED;
+    double f_right = isfinite(right->log_likelihood) ? -right->log_likelihood : REFUSED;
+    gsl_min_fminimizer *brent = search->gp->brent;
+    if (gsl_min_fminimizer_set_with_values(brent, &f, middle->ln_l, -middle->log_likelihood,
+                                           left->ln_l, f_left, right->ln_l, f_right))
+        return; /* no bracket: a plateau, whose middle is as good as any */
+    for (int step = 0; step < BRENT_STEPS_MAX; step++) {
+        if (gsl_min_fminimizer_iterate(brent))
+            return;
+        double width = brent->x_upper - brent->x_lower;
+        if (width < 1e-9 || is_flat(brent, 1e-9))
+            return;
+    }
+}
+
+/* Scans ln l over everything the data can tell apart: below a seventh of the least distance R is
+ * the identity, above the bound there is nothing. Returns the number of candidates. */
+static size_t scan(struct search *search, struct candidate grid[GRID_MAX]) {
+    struct kt_gp *gp = search->gp;
+    double range = gp->x[gp->n - 1] - gp->x[0];
+    double least = range;
+    for (size_t i = 1; i < gp->n; i++)
+        least = fmin(least, gp->x[i] - gp->x[i - 1]);
+    double last = log(KT_GP_LENGTH_SCALE_MAX);
+    double ln_l = log(clip(least / 7, KT_GP_LENGTH_SCALE_MIN, KT_GP_LENGTH_SCALE_MAX));
+    double far = log(range) + 1;
+    size_t count = 0;
+    while (count < GRID_MAX) {
+        struct candidate *here = &grid[count++];
+        *here = (struct candidate){.ln_l = ln_l, .sigma_f = search->start};
+        here->log_likelihood = maximise_sigma(gp, exp(ln_l), search->start,
+                                              search->best.log_likelihood, 0.05, &here->sigma_f);
+        if (here->log_likelihood > search->best.log_likelihood)
+            search->best = *here;
+        if (!isfinite(here->log_likelihood) && isfinite(search->best.log_likelihood))
+            break; /* nor can a longer l be better */
+        if (ln_l >= last)
+            break;
+        search->start = here->sigma_f;
+        ln_l = fmin(last, ln_l + (ln_l < far ? GRID_STEP : GRID_STEP_FAR));
+    }
+    return count;
+}
+
+static bool is_local_maximum(const struct candidate *grid, size_t count, size_t i) {
+    return i > 0 && i + 1 < count && grid[i].log_likelihood >= grid[i - 1].log_likelihood &&
+           grid[i].log_likelihood > grid[i + 1].log_likelihood;
+}
+
+static struct candidate maximise(struct kt_gp *gp) {
+    struct search search = {
+        .gp = gp,
+        .start = sqrt(gp->yy / (double)gp->n),
+        .worth = -INFINITY,
+        .best = {.log_likelihood = -INFINITY},
+    };
+    struct candidate grid[GRID_MAX];
+    size_t count = scan(&search, grid);
+    bool done[GRID_MAX] = {false};
+    double margin = 5 + 0.2 * (double)gp->n; /* more than a step of the grid can hide */
+    for (int round = 0; round < REFINED_MAX; round++) {
+        size_t at = count;
+        for (size_t i = 0; i < count; i++)
+            if (!done[i] && is_local_maximum(grid, count, i) &&
+                grid[i].log_likelihood > search.best.log_likelihood - margin &&
+                (at == count || grid[i].log_likelihood > grid[at].log_likelihood))
+                at = i;
+        if (at == count)
+            break;
+        done[at] = true;
+        search.worth = search.best.log_likelihood - margin;
+        refine(&search, &grid[at - 1], &grid[at], &grid[at + 1]);
+    }
+    return search.best;
+}
+
+/* One point: the likelihood does not depend on l, and the seed's optimiser stays at its start. */
+#define LENGTH_SCALE_OF_ONE_POINT 2.5
+
+enum kt_err kt_gp_fit(struct kt_gp *gp, const double *x, const double *y, size_t n,
+                      struct kt_gp_params *params, double *log_likelihood) {
+    enum kt_err err = take_points(gp, x, y, n);
+    if (err)
+        return err;
+    struct kt_gp_params found = {.length_scale = LENGTH_SCALE_OF_ONE_POINT};
+    if (n == 1) {
+        found.sigma_f = sqrt(clip_variance(gp->yy - KT_GP_JITTER));
+    } else {
+        struct candidate best = maximise(gp);
+        found.length_scale = exp(best.ln_l);
+        found.sigma_f = best.sigma_f;
+    }
+    found.length_scale = clip(found.length_scale, KT_GP_LENGTH_SCALE_MIN, KT_GP_LENGTH_SCALE_MAX);
+    found.sigma_f = clip(found.sigma_f, KT_GP_SIGMA_F_MIN, KT_GP_SIGMA_F_MAX);
+    if (!condition(gp, found, log_likelihood)) {
+        gp->n = 0;
+        return KT_ERR_NUMERIC;
+    }
+    *params = found;
+    return KT_ERR_OK;
+}
+
+double kt_gp_mean(const struct kt_gp *gp, double x) {
+    double mean = 0;
+    bool whole = gp->integral && x == rint(x);
+    for (size_t i = 0; i < gp->n; i++)
+        mean +=
+            gp->weights[i] * table_or_exp(gp, whole, fabs(x - gp->x[i]), gp->params.length_scale);
+    return mean;
+}
+
+void kt_gp_predict(const struct kt_gp *gp, double x, double *mean, double *stddev) {
+    double v[POINTS];
+    bool whole = gp->integral && x == rint(x);
+    *mean = 0;
+    for (size_t i = 0; i < gp->n; i++) {
+        v[i] = table_or_exp(gp, whole, fabs(x - gp->x[i]), gp->params.length_scale);
+        *mean += gp->weights[i] * v[i];
+    }
+    solve_forward(gp, v, 0);
+    /* the jitter is noise of the observations, not of f: k(x,x) = σf² */
+    double remaining = 1 - square_sum(v, gp->n);
+    *stddev = gp->params.sigma_f * sqrt(fmax(0, remaining));
+}

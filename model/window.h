@@ -26,8 +26,14 @@ int64_t kt_window_end_ms(const struct kt_window *window);
 /* Offset of the first event that the window took: the committed offset may not pass it. */
 int64_t kt_window_first_offset(const struct kt_window *window);
 
+#define KT_WINDOW_SUBTASKS_MAX   (1 << 18)          /* subtasks of one job with samples */
+#define KT_WINDOW_TEXT_BYTES_MAX (64u << 20)        /* names, ids and edges of one job */
+#define KT_WINDOW_MS_MAX         (INT64_C(1) << 31) /* length of a window: 24 days */
+
 /* Takes one event whose timestamp lies in the window. Amortised O(1), whatever the number of
- * vertices and subtasks. KT_ERR_LIMIT: more than KT_OPERATORS_MAX vertices. KT_ERR_NOMEM. */
+ * vertices and subtasks. KT_ERR_LIMIT: more than KT_OPERATORS_MAX vertices or one of the bounds
+ * above. KT_ERR_INVALID: the timestamp or the subtask is out of range. KT_ERR_NOMEM. A refused
+ * event leaves no measure behind. */
 KT_MUST_CHECK enum kt_err kt_window_add(struct kt_window *window,
                                         const struct kt_metric_event *event,
                                         struct kt_error *error);
@@ -38,6 +44,7 @@ enum kt_summary_field {
     KT_SUM_RATE_HALVES,
     KT_SUM_BUSY,
     KT_SUM_BACKPRESSURED,
+    KT_SUM_BACKPRESSURED_HALVES,
     KT_SUM_IDLE,
     KT_SUM_CPU_LOAD,
     KT_SUM_PENDING,
@@ -60,14 +67,16 @@ struct kt_vertex_summary {
     /* what the gate looks at */
     int32_t subtasks_seen; /* distinct subtasks with samples; = parallelism when only whole-vertex
                               events came */
-    int32_t samples_least; /* of the subtask with the fewest distinct times */
-    int64_t span_ms_least; /* least time between a subtask's first and last sample */
+    int32_t samples_least; /* of the subtask with the fewest: distinct 64ths of the window with an
+                              event, so that what narrow formats split counts once */
+    int64_t span_ms_least; /* least time that a subtask's measurement covers: by its own clocks
+                              where they are known, else between its first and last sample */
     int64_t first_ms;      /* earliest sample of any subtask */
     int64_t attempt_start_ms; /* newest */
     bool restarted;           /* two attempts, two job ids or two parallelisms in the window */
     bool counter_reset;
     bool not_a_number; /* a needed measure (rate or busy) was NaN or never came */
-    bool stale;        /* totals came and neither records nor clocks moved */
+    bool stale;        /* a subtask's totals came and neither its records nor its clocks moved */
     bool from_totals;  /* rates and busy share come from differenced totals */
 
     /* what was measured, over all subtasks */
@@ -78,6 +87,8 @@ struct kt_vertex_summary {
     double busy;     /* shares of time 0…1, mean over subtasks */
     double busy_max; /* of the busiest subtask */
     double backpressured;
+    double backpressured_first_half; /* in the halves of the window */
+    double backpressured_second_half;
     double idle;
     double cpu_load;
     double pending_records; /* at the end, summed */

@@ -5,24 +5,29 @@
 #define KT_MODEL_POLICY_H
 
 #include "model/decide.h"
+#include "model/gp.h"
+#include "model/load_state.h"
 #include "model/topology.h"
 
 /* What a policy sees. */
 struct kt_policy_input {
-    const struct kt_evidence *evidence;
+    const struct kt_evidence *evidence; /* checked (model/evidence_check.h), its window valid */
     const struct kt_topology *topology; /* order and edges of the job's graph */
-    int state;                          /* enum kt_state */
-    struct kt_decider *decider;         /* workspaces */
+    const struct kt_load *load;         /* state of the job and the vertices that made it */
+    struct kt_gp *gp;                   /* workspace */
     struct kt_arena *arena;
 };
 
-/* What it says: for each operator `to`, method, lambda and prediction are filled; the caller
- * applies limits and thresholds. */
+/* What it says. The caller applies limits and thresholds, and names a rescale by the sums that come
+ * out of them. Pinned operators are the caller's: a policy leaves their `to` alone. */
 struct kt_policy_output {
-    int phase;  /* if this answer is carried out */
-    int reason; /* why, if it differs from what is; else STEADY */
-    struct kt_operator_decision
-        *operators; /* as many as the evidence has, prepared with from = to */
+    int phase;  /* if this answer is carried out, or if it is what runs already */
+    int reason; /* STEADY or LIMITED or NO_TOPOLOGY: nothing is to be changed, and why; BIG or
+                   REFINED: the cause of the change; UNKNOWN: a change named by the sums */
+    struct kt_str text; /* the cause in words with vertex and numbers, no full stop; in the arena */
+    bool urgent;        /* an operator will not keep up by prediction: no threshold holds it back */
+    struct kt_operator_decision *operators; /* as many as the evidence has, prepared with from = to
+                                               and KEEP; to, method, lambda, prediction: to fill */
 };
 
 struct kt_policy {

@@ -43,7 +43,7 @@ static int dump_object(FILE *stream, const json_t *json) {
     const char *key = NULL;
     json_t *value = NULL;
     /* Iterating does not change the object; jansson's macro only lacks the const. */
-    json_t *object = (json_t *)(uintptr_t)json;
+    json_t *object = (json_t *)json;
     json_object_foreach(object, key, value) {
         json_t *name = json_string_nocheck(key);
         const int failed = name == NULL || fputs(before, stream) == EOF ||

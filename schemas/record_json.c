@@ -270,13 +270,13 @@ static enum kt_err read_enum(const struct conversion *c, const struct path *at,
         }
     }
     char expected[256];
-    int used = snprintf(expected, sizeof expected, "a symbol of %s", type->name);
-    if (type->count <= SHOWN_SYMBOLS_MAX) {
-        used = snprintf(expected, sizeof expected, "one of");
-        for (int i = 0; i < type->count && used > 0 && (size_t)used < sizeof expected; i++) {
-            used += snprintf(expected + used, sizeof expected - (size_t)used, "%s %s",
-                             i > 0 ? "," : "", type->symbols[i]);
-        }
+    int used = snprintf(expected, sizeof expected, "one of");
+    for (int i = 0; i < type->count && used > 0 && (size_t)used < sizeof expected; i++) {
+        used += snprintf(expected + used, sizeof expected - (size_t)used, "%s %s", i > 0 ? "," : "",
+                         type->symbols[i]);
+    }
+    if (type->count > SHOWN_SYMBOLS_MAX) {
+        snprintf(expected, sizeof expected, "a symbol of %s", type->name);
     }
     return fail_got(c, at, expected, json);
 }

@@ -27,6 +27,10 @@ static inline bool kt_str_equal(struct kt_str a, struct kt_str b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+static inline bool kt_str_ends_with(struct kt_str s, struct kt_str end) {
+    return s.len >= end.len && memcmp(s.data + (s.len - end.len), end.data, end.len) == 0;
+}
+
 /* 64-bit FNV-1a, continued from seed (start with KT_HASH_SEED). Stable across runs and machines:
  * the keys of the durable state are made of it. */
 #define KT_HASH_SEED UINT64_C(0xcbf29ce484222325)

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The Big-small algorithm (ContTune, algorithm 1) around any way to find one operator's smallest
+ * sufficient parallelism. */
+#ifndef KT_MODEL_BIG_SMALL_H
+#define KT_MODEL_BIG_SMALL_H
+
+#include "model/policy.h"
+
+/* Finds the optimum of operator i at λ: fills to, method, prediction of the decision (prepared with
+ * KEEP and from = to; lambda is filled already). *short_now becomes true if by prediction the
+ * present parallelism does not reach λ. */
+typedef enum kt_err kt_optimum(const struct kt_policy_input *input, size_t i, double lambda,
+                               struct kt_operator_decision *decision, bool *short_now,
+                               struct kt_error *error);
+
+/* Proposes by phase and state:
+ *
+ *   state                        phase        answer                                phase after
+ *   UNDER, catching up           any          keep: it will keep up by itself       unchanged
+ *   UNDER, λ known, optimum
+ *     raises an operator         SMALL        raise those (REFINED)                 SMALL
+ *   UNDER                        any          all to pmax, or its double (BIG)      BIG
+ *   UNDER, all at their limits   any          keep (LIMITED)                        unchanged
+ *   nothing backpressured        BIG, SMALL   optimum of each operator              SMALL, or
+ * STEADY OVER                         STEADY       when it is what runs                  as above
+ *   NORMAL otherwise, UNKNOWN    any          keep                                  unchanged
+ *
+ * While backpressure hides λ no operator is lowered. A job whose backpressure has no stressed
+ * vertex is NORMAL: more cores would not help it. */
+KT_MUST_CHECK enum kt_err kt_big_small(const struct kt_policy_input *input, kt_optimum *optimum,
+                                       struct kt_policy_output *output, struct kt_error *error);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The policy `conttune`: Big-small with conservative Bayesian optimisation of each operator
+ * (ContTune, algorithms 1 and 2). */
+#include "model/big_small.h"
+#include "model/cbo.h"
+#include "model/guard.h"
+
+static enum kt_err optimum(const struct kt_policy_input *input, size_t i, double lambda,
+                           struct kt_operator_decision *decision, bool *short_now,
+                           struct kt_error *error) {
+    const struct kt_evidence *evidence = input->evidence;
+    const struct kt_operator_evidence *op = &evidence->operators.items[i];
+    if (!KT_HAS(op, KT_OPEV_BUSY) || !KT_HAS(op, KT_OPEV_RATE_IN_PER_S)) {
+        return KT_ERR_OK; /* a vertex that does not measure itself is left as it is */
+    }
+    struct kt_cbo_question question = {.history = op->history.items,
+                                       .points = op->history.count,
+                                       .lambda = lambda,
+                                       .present = op->parallelism,
+                                       .cap = kt_guard_range(op).hi,
+                                       .alpha = evidence->settings.alpha};
+    bool measured = false;
+    const double ability = kt_cbo_window_ability(evidence, op, &measured);
+    *(measured ? &question.ability : &question.ability_floor) = ability;
+    struct kt_cbo_answer answer;
+    enum kt_err err = kt_cbo_solve(input->gp, &question, &answer, error);
+    if (err != KT_ERR_OK) {
+        return kt_fail_in(error, err, "operator %.*s", KT_STR_ARG(op->vertex_id));
+    }
+    decision->to = answer.parallelism;
+    decision->method = answer.method;
+    if (answer.method != KT_METHOD_KEEP) {
+        decision->predicted_ability = answer.predicted_ability;
+        KT_SET(decision, KT_OPDEC_PREDICTED_ABILITY);
+    }
+    if (answer.method == KT_METHOD_SURROGATE) {
+        decision->predicted_stddev = answer.predicted_stddev;
+        KT_SET(decision, KT_OPDEC_PREDICTED_STDDEV);
+    }
+    if (answer.nearest_observed > 0) {
+        decision->nearest_observed = answer.nearest_observed;
+        KT_SET(decision, KT_OPDEC_NEAREST_OBSERVED);
+    }
+    if (answer.fitted) {
+        decision->surrogate =
+            (struct kt_surrogate_fit){.name = KT_STR("rbf"),
+                                      .length_scale = answer.params.length_scale,
+                                      .sigma_f = answer.params.sigma_f,
+                                      .log_marginal_likelihood = answer.log_likelihood};
+        KT_SET(decision, KT_OPDEC_SURROGATE);
+    }
+    *short_now = answer.short_now;
+    return KT_ERR_OK;
+}
+
+static enum kt_err propose(const struct kt_policy_input *input, struct kt_policy_output *output,
+                           struct kt_error *error) {
+    return kt_big_small(input, optimum, output, error);
+}
+
+const struct kt_policy kt_policy_conttune = {
+    .name = "conttune",
+    .summary = "Big-small, and conservative Bayesian optimisation per operator (ContTune)",
+    .propose = propose,
+};

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The state of a job in one window: under-provisioned, over-provisioned, normal (ContTune, "States
+ * of a job"). */
+#ifndef KT_MODEL_LOAD_STATE_H
+#define KT_MODEL_LOAD_STATE_H
+
+#include "schemas/evidence.h"
+
+struct kt_load {
+    int state;             /* enum kt_state */
+    int32_t backpressured; /* the vertex most backpressured, if it is at or above the threshold;
+                              else -1 */
+    int32_t busiest;       /* the vertex of the largest usage; -1: no usage is known */
+    double usage_max;      /* of the busiest, 0…1 */
+    double usage_mean;     /* mean of the operators that could shrink, weighted by parallelism */
+    int32_t shrinkable;    /* how many of those there are */
+};
+
+/* Share of time in use: cpu_load where it is known, else busy. False when neither is. */
+bool kt_load_usage(const struct kt_operator_evidence *op, double *usage);
+
+/* UNDER: some vertex is backpressured and some vertex's usage is at least core_max. Both are asked
+ * for, so that backpressure of skew or of a slow external system brings no cores.
+ * OVER: nothing is backpressured and the mean usage of the operators that could shrink (not pinned,
+ * above min_allowed) is below core_min.
+ * UNKNOWN: no vertex's usage is known. NORMAL: all else. */
+struct kt_load kt_load_classify(const struct kt_evidence *evidence);
+
+#endif

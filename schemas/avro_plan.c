@@ -204,7 +204,7 @@ static enum kt_err compile_union(struct compiler *c, const struct kt_avro_node *
     }
     size_t fitting = 0;
     struct kt_error *outer = c->error;
-    struct kt_error refused = {.code = KT_ERR_SCHEMA};
+    struct kt_error refused = {.message = "the writer's union has no branches"};
     c->error = &refused;
     for (size_t i = 0; i < writer->count; i++) {
         size_t path = strlen(c->path);
@@ -434,17 +434,19 @@ uint64_t kt_plan_fingerprint(const struct kt_plan *plan) {
     return plan->fingerprint;
 }
 
-bool kt_plan_concerns(const struct kt_record_type *type, const char *writer_schema) {
+enum kt_err kt_plan_concerns(const struct kt_record_type *type, const char *writer_schema,
+                             bool *concerns, struct kt_error *error) {
     struct kt_avro_schema reader;
     struct kt_avro_schema writer;
-    if (parse_own(type, &reader, NULL) != KT_ERR_OK) {
-        return false;
+    enum kt_err err = parse_own(type, &reader, error);
+    if (err != KT_ERR_OK) {
+        return err;
     }
-    bool concerns = false;
-    if (kt_avro_schema_parse(writer_schema, &writer, NULL) == KT_ERR_OK) {
-        concerns = writer.root->type == KT_AVRO_RECORD && names_match(writer.root, reader.root);
+    err = kt_avro_schema_parse(writer_schema, &writer, error);
+    if (err == KT_ERR_OK) {
+        *concerns = writer.root->type == KT_AVRO_RECORD && names_match(writer.root, reader.root);
         kt_avro_schema_free(&writer);
     }
     kt_avro_schema_free(&reader);
-    return concerns;
+    return err;
 }

@@ -32,8 +32,10 @@ KT_MUST_CHECK enum kt_err kt_plan_read(const struct kt_plan *plan, const void *b
                                        size_t *used, struct kt_arena *arena, void *record,
                                        struct kt_error *error);
 
-/* Whether a schema's top-level record has the type's name or an alias of it, i.e. whether it is
- * meant for this type at all. False for what is no schema. */
-bool kt_plan_concerns(const struct kt_record_type *type, const char *writer_schema);
+/* Whether a schema is a record that has the type's name or an alias of it, i.e. whether it is meant
+ * for this type at all. KT_ERR_SCHEMA: it is no schema. */
+KT_MUST_CHECK enum kt_err kt_plan_concerns(const struct kt_record_type *type,
+                                           const char *writer_schema, bool *concerns,
+                                           struct kt_error *error);
 
 #endif

@@ -341,9 +341,6 @@ static enum kt_err parse_union(struct parser *p, const json_t *json, const char 
     if (branches == NULL || names == NULL) {
         return no_memory(p);
     }
-    if (count == 0) {
-        return schema_fail(p, "a union has no branches");
-    }
     for (size_t i = 0; i < count; i++) {
         enum kt_err err = parse_type(p, json_array_get(json, i), space, &branches[i]);
         if (err != KT_ERR_OK) {

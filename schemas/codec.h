@@ -37,13 +37,15 @@ void kt_decoder_free(struct kt_decoder *decoder);
  * which field cannot be resolved. */
 KT_MUST_CHECK enum kt_err kt_decoder_add_schema(struct kt_decoder *decoder, const char *schema_text,
                                                 struct kt_error *error);
-/* As above for every *.avsc in a folder. */
+/* As above for every *.avsc in a folder whose record has the type's name (or an alias of it); the
+ * schemas of other records are passed over, so that one folder serves several decoders. The message
+ * names the file. KT_ERR_IO: the folder or a file cannot be read. */
 KT_MUST_CHECK enum kt_err kt_decoder_add_folder(struct kt_decoder *decoder, const char *path,
                                                 struct kt_error *error);
 
-/* Decodes one frame into *record (a struct of the decoder's type). Strings borrow from bytes,
- * arrays from arena. KT_ERR_FRAMING, KT_ERR_SCHEMA_UNKNOWN, KT_ERR_TRUNCATED, KT_ERR_DECODE,
- * KT_ERR_LIMIT; every byte must be used. */
+/* Decodes one frame into *record (a struct of the decoder's type). Strings borrow from bytes
+ * (defaults from the decoder), arrays from arena. KT_ERR_FRAMING, KT_ERR_SCHEMA_UNKNOWN,
+ * KT_ERR_TRUNCATED, KT_ERR_DECODE, KT_ERR_LIMIT; every byte must be used. */
 KT_MUST_CHECK enum kt_err kt_decode(const struct kt_decoder *decoder, const void *bytes, size_t len,
                                     struct kt_arena *arena, void *record, struct kt_error *error);
 
@@ -54,7 +56,8 @@ KT_MUST_CHECK enum kt_err kt_encoder_new(const struct kt_record_type *type, stru
 void kt_encoder_free(struct kt_encoder *encoder);
 
 /* Replaces *bytes by the framed record. KT_ERR_INVALID for a non-finite double outside
- * MetricEvent's measures, an enum out of range or more items than the table allows. */
+ * MetricEvent's measures, an enum out of range, a string that is not UTF-8 or more items than the
+ * table allows. */
 KT_MUST_CHECK enum kt_err kt_encode(struct kt_encoder *encoder, const void *record,
                                     struct kt_bytes *bytes, struct kt_error *error);
 

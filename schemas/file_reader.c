@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Records from a file of JSON lines, plain or gzip-compressed.
+ * Records from a file: JSON lines, plain or gzip-compressed, or an Avro container.
  *
  * JSON lines are read leniently where nothing can be lost: a byte order mark, CRLF, blank lines and
  * a last line without its end are accepted. Everything else that is not one JSON object per line is
  * an error of that line, behind which reading goes on. */
+#include "schemas/avro_container.h"
 #include "schemas/byte_source.h"
 #include "schemas/codec.h"
 
@@ -17,6 +18,7 @@ struct kt_file_reader {
     const struct kt_record_type *type;
     char *path;
     struct kt_byte_source *source;
+    struct kt_container *container; /* NULL for JSON lines */
     struct kt_arena arena;
     int64_t line;
     struct kt_error broken; /* why reading cannot go on; code KT_ERR_OK while it can */
@@ -128,7 +130,7 @@ static enum kt_err recognise(struct kt_file_reader *reader, struct kt_error *err
         return err;
     }
     if (seen.len >= 3 && memcmp(seen.data, "Obj", 3) == 0) {
-        return kt_fail(error, KT_ERR_FRAMING, "Avro containers cannot be read by this build");
+        return kt_container_open(reader->source, reader->type, &reader->container, error);
     }
     if (kt_str_ends_with(kt_str_of(reader->path), KT_STR(".avro"))) {
         return kt_fail(error, KT_ERR_FRAMING,
@@ -171,7 +173,14 @@ enum kt_err kt_file_reader_next(struct kt_file_reader *reader, void *record, boo
     struct kt_error local = {0};
     kt_arena_reset(&reader->arena);
     enum kt_err err = KT_ERR_OK;
-    err = next_from_lines(reader, record, resumable, &local);
+    if (reader->container == NULL) {
+        err = next_from_lines(reader, record, resumable, &local);
+    } else {
+        err = kt_container_next(reader->container, &reader->arena, record, resumable, &local);
+        if (err != KT_ERR_OK && err != KT_ERR_NOT_FOUND) {
+            (void)kt_fail_in(&local, err, "%s", reader->path);
+        }
+    }
     if (err == KT_ERR_OK || err == KT_ERR_NOT_FOUND) {
         return err;
     }
@@ -182,13 +191,14 @@ enum kt_err kt_file_reader_next(struct kt_file_reader *reader, void *record, boo
 }
 
 int64_t kt_file_reader_position(const struct kt_file_reader *reader) {
-    return reader->line;
+    return reader->container == NULL ? reader->line : kt_container_position(reader->container);
 }
 
 void kt_file_reader_close(struct kt_file_reader *reader) {
     if (reader == NULL) {
         return;
     }
+    kt_container_close(reader->container);
     kt_byte_source_close(reader->source);
     kt_arena_free(&reader->arena);
     free(reader->path);

@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct seen {
     int lines; /* of the text */
     int count;
+    bool secret; /* the text itself holds what the environment keeps secret */
 };
 
 static void require(bool promise) {
@@ -24,7 +25,7 @@ static void check_problem(void *ctx, int line, const char *message) {
     seen->count++;
     require(line >= 0 && line <= seen->lines);
     require(kt_utf8_valid(kt_str_of(message)));
-    require(strstr(message, "s3cr3t") == NULL);
+    require(seen->secret || strstr(message, "s3cr3t") == NULL);
 }
 
 static void check_job(const struct kt_job_settings *job) {
@@ -42,7 +43,7 @@ static void check_job(const struct kt_job_settings *job) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static char *const env[] = {"PW=s3cr3t", "N=4", "LONG=llllllllllllllllllllllllllllllllllllllll",
                                 NULL};
-    struct seen seen = {.lines = 1};
+    struct seen seen = {.lines = 1, .secret = memmem(data, size, "s3cr3t", 6) != NULL};
     for (size_t i = 0; i < size; i++) {
         seen.lines += data[i] == '\n';
     }
@@ -59,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             check_job(&config->settings.jobs.items[i]);
         }
         for (size_t i = 0; i < config->given.count; i++) {
-            require(strstr(config->given.items[i].value, "s3cr3t") == NULL);
+            require(seen.secret || strstr(config->given.items[i].value, "s3cr3t") == NULL);
         }
         rd_kafka_conf_t *conf = NULL;
         require(kt_config_kafka_for(config, KT_KAFKA_PRODUCER, &conf, &error) == KT_ERR_OK);

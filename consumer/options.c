@@ -3,6 +3,7 @@
 #include "consumer/options.h"
 
 #include "consumer/vertex_rules.h"
+#include "model/policy.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -128,7 +129,6 @@ const struct kt_option kt_options[] = {
 /* clang-format on */
 const size_t kt_options_count = sizeof kt_options / sizeof kt_options[0];
 
-static const char *const policies[] = {"conttune", "ds2", "big-ds2"};
 static const char *const surrogates[] = {"rbf"};
 
 const struct kt_option *kt_option_find(struct kt_str section, struct kt_str name) {
@@ -215,7 +215,7 @@ static bool is_good_text(enum kt_option_type type, struct kt_str text) {
     case KT_OPTION_HOST:
         return is_legal(text);
     case KT_OPTION_POLICY:
-        return is_one_of(text, policies, sizeof policies / sizeof policies[0]);
+        return kt_policy_find(text) != NULL;
     case KT_OPTION_SURROGATE:
         return is_one_of(text, surrogates, sizeof surrogates / sizeof surrogates[0]);
     default:
@@ -343,11 +343,22 @@ static const char *unit_of(const struct kt_option *option) {
     return strstr(option->name, "_ms") != NULL ? " milliseconds" : "";
 }
 
+#define NAMES_MAX 16
+
 static void list_names(char *out, size_t size, const char *const *names, size_t count) {
     size_t used = (size_t)snprintf(out, size, "%s", count > 1 ? "one of" : "the name");
     for (size_t i = 0; i < count && used < size; i++) {
         used += (size_t)snprintf(out + used, size - used, "%s %s", i == 0 ? "" : ",", names[i]);
     }
+}
+
+static void list_policies(char *out, size_t size) {
+    const char *names[NAMES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < kt_policies_count && count < NAMES_MAX; i++) {
+        names[count++] = kt_policies[i]->name;
+    }
+    list_names(out, size, names, count);
 }
 
 struct kt_option_expected kt_option_expects(const struct kt_option *option) {
@@ -372,7 +383,7 @@ struct kt_option_expected kt_option_expects(const struct kt_option *option) {
         snprintf(e.text, sizeof e.text, "true or false");
         break;
     case KT_OPTION_POLICY:
-        list_names(e.text, sizeof e.text, policies, sizeof policies / sizeof policies[0]);
+        list_policies(e.text, sizeof e.text);
         break;
     case KT_OPTION_SURROGATE:
         list_names(e.text, sizeof e.text, surrogates, sizeof surrogates / sizeof surrogates[0]);

@@ -14,6 +14,7 @@ static const struct kt_field fields_operator_state[] = {
     [KT_OPSTATE_NAME] = KT_FIELD(S, name, STRING),
     [KT_OPSTATE_PARALLELISM] = KT_FIELD(S, parallelism, INT),
     [KT_OPSTATE_LAMBDA_KNOWN] = KT_FIELD_NULLABLE(S, lambda_known, DOUBLE),
+    [KT_OPSTATE_MISSED_WINDOWS] = KT_FIELD(S, missed_windows, INT),
 };
 #undef S
 _Static_assert(sizeof fields_operator_state / sizeof fields_operator_state[0] == KT_OPSTATE_FIELDS,
@@ -82,6 +83,7 @@ const struct kt_record_type kt_operator_history_type = KT_RECORD_TYPE(
 static const struct kt_field fields_partition_state[] = {
     KT_FIELD(S, next_offset, LONG),
     KT_FIELD(S, watermark_ms, LONG),
+    KT_FIELD(S, low_watermark_ms, LONG),
 };
 #undef S
 const struct kt_record_type kt_partition_state_type =

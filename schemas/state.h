@@ -14,6 +14,7 @@ enum kt_operator_state_field {
     KT_OPSTATE_NAME,
     KT_OPSTATE_PARALLELISM,
     KT_OPSTATE_LAMBDA_KNOWN,
+    KT_OPSTATE_MISSED_WINDOWS,
     KT_OPSTATE_FIELDS
 };
 struct kt_operator_state {
@@ -22,6 +23,7 @@ struct kt_operator_state {
     struct kt_str name;
     int32_t parallelism;
     double lambda_known; /* nullable: records/s when nothing in the job was last backpressured */
+    int32_t missed_windows; /* closed windows in a row in which it reported nothing */
 };
 
 struct kt_target {
@@ -52,7 +54,8 @@ struct kt_job_state {
     uint64_t present;
     struct kt_str cluster;
     struct kt_str job_name;
-    struct kt_str job_id;               /* of the newest event; it changes on a resubmission */
+    struct kt_str job_id; /* of the last valid window (of the newest event before there was one);
+                             it changes on a resubmission */
     int64_t closed_until_ms;            /* end of the last closed window */
     int64_t generation;                 /* rescales published so far */
     int phase;                          /* enum kt_phase */
@@ -91,6 +94,8 @@ struct kt_operator_history {
 struct kt_partition_state {
     int64_t next_offset;  /* of the metrics topic */
     int64_t watermark_ms; /* largest accepted timestamp_ms, or INT64_MIN */
+    int64_t low_watermark_ms; /* the same before the event at the low-water mark, where reading
+                                 again begins (model/stage.h) */
 };
 
 extern const struct kt_record_type kt_operator_state_type, kt_target_type, kt_job_state_type,

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The closing of one window: everything lasting that the stage ever does.
+ *
+ *   window → summary → gate → history → evidence → decide → command, and the job's new state
+ */
+#ifndef KT_MODEL_CLOSING_H
+#define KT_MODEL_CLOSING_H
+
+#include "model/decide.h"
+#include "model/job.h"
+#include "model/stage.h"
+
+/* A vertex that was silent for so many windows in a row is gone (its tasks finished, or nobody
+ * reports it any more): the gate no longer waits for it. */
+#define KT_MISSED_WINDOWS_MAX 5
+
+/* What closings share; owned by the stage. */
+struct kt_closing {
+    const struct kt_settings *settings;
+    struct kt_durable *durable;
+    struct kt_decider *decider;
+    struct kt_stage_sink sink;
+    struct kt_stage_counters *counters;
+    struct kt_arena arena; /* reset at each closing */
+};
+
+/* Gives the window of a job its effects: histories, command and job state go to store and sink. The
+ * window is only read. An error spoils the transaction. */
+KT_MUST_CHECK enum kt_err kt_closing_run(struct kt_closing *closing, uint32_t partition,
+                                         struct kt_job *job, const struct kt_window *window,
+                                         struct kt_error *error);
+
+#endif

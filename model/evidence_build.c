@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Builds the evidence of one decision from a window, the histories, the job's state and its
+ * settings. */
+#include "model/evidence_build.h"
+
+#include "model/evidence_check.h"
+
+#include <math.h>
+
+#define SHARE_MAX 2.0 /* of time or CPU: averages may overshoot 1 a little, more is nonsense */
+
+size_t kt_evidence_points(size_t operators) {
+    if (operators * KT_HISTORY_POINTS_MAX <= KT_EVIDENCE_POINTS_MAX) {
+        return KT_HISTORY_POINTS_MAX;
+    }
+    const size_t share = KT_EVIDENCE_POINTS_MAX / operators;
+    return share > 0 ? share : 1;
+}
+
+int64_t kt_operator_state_find(const struct kt_job_state *state, struct kt_str vertex_id,
+                               size_t hint) {
+    const size_t count = state->operators.count;
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = (hint + i) % count;
+        if (kt_str_equal(state->operators.items[at].vertex_id, vertex_id)) {
+            return (int64_t)at;
+        }
+    }
+    return -1;
+}
+
+int64_t kt_vertex_find(const struct kt_window_summary *summary, struct kt_str vertex_id,
+                       size_t hint) {
+    const size_t count = summary->vertices.count;
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = (hint + i) % count;
+        if (kt_str_equal(summary->vertices.items[at].vertex_id, vertex_id)) {
+            return (int64_t)at;
+        }
+    }
+    return -1;
+}
+
+/* Cuts a name to its bound, never inside a UTF-8 sequence. */
+static struct kt_str cut_name(struct kt_str name) {
+    if (name.len > KT_EVIDENCE_NAME_BYTES) {
+        name.len = KT_EVIDENCE_NAME_BYTES;
+        while (name.len > 0 && ((unsigned char)name.data[name.len] & 0xC0) == 0x80) {
+            name.len--;
+        }
+    }
+    return name;
+}
+
+static const struct {
+    int from; /* enum kt_summary_field */
+    int to;   /* enum kt_operator_evidence_field */
+    size_t from_offset;
+    size_t to_offset;
+    double min;
+    double max;
+} measures[] = {
+#define MEASURE(from, to, member, low, high)                                                       \
+    {                                                                                              \
+        KT_SUM_##from, KT_OPEV_##to, offsetof(struct kt_vertex_summary, member),                   \
+            offsetof(struct kt_operator_evidence, member), low, high                               \
+    }
+    MEASURE(RATE_IN, RATE_IN_PER_S, rate_in_per_s, 0, KT_MEASURE_MAX),
+    MEASURE(RATE_OUT, RATE_OUT_PER_S, rate_out_per_s, 0, KT_MEASURE_MAX),
+    MEASURE(BUSY, BUSY, busy, 0, SHARE_MAX),
+    MEASURE(BUSY, BUSY_MAX, busy_max, 0, SHARE_MAX),
+    MEASURE(BACKPRESSURED, BACKPRESSURED, backpressured, 0, SHARE_MAX),
+    MEASURE(IDLE, IDLE, idle, 0, SHARE_MAX),
+    MEASURE(CPU_LOAD, CPU_LOAD, cpu_load, 0, SHARE_MAX),
+    MEASURE(PENDING, PENDING_RECORDS, pending_records, 0, KT_MEASURE_MAX),
+    MEASURE(PENDING_GROWTH, PENDING_GROWTH_PER_S, pending_growth_per_s, -KT_MEASURE_MAX,
+            KT_MEASURE_MAX),
+    MEASURE(ABILITY, ABILITY, ability, 0, KT_MEASURE_MAX),
+#undef MEASURE
+};
+
+static void copy_measures(const struct kt_vertex_summary *vertex, struct kt_operator_evidence *op) {
+    for (size_t i = 0; i < sizeof measures / sizeof measures[0]; i++) {
+        double value = 0;
+        memcpy(&value, (const char *)vertex + measures[i].from_offset, sizeof value);
+        if (KT_HAS(vertex, measures[i].from) && value >= measures[i].min &&
+            value <= measures[i].max) {
+            memcpy((char *)op + measures[i].to_offset, &value, sizeof value);
+            KT_SET(op, measures[i].to);
+        }
+    }
+}
+
+/* What the configuration says of this vertex. */
+static void copy_bounds(const struct kt_job_settings *settings,
+                        const struct kt_vertex_summary *vertex, struct kt_operator_evidence *op) {
+    op->min_allowed = settings->policy.min_parallelism;
+    op->max_allowed = settings->policy.max_parallelism;
+    const struct kt_vertex_rule *rule = kt_settings_rule(settings, vertex->vertex_id, vertex->name);
+    if (rule == NULL) {
+        return;
+    }
+    if (rule->min_parallelism > 0) {
+        op->min_allowed = rule->min_parallelism;
+    }
+    if (rule->max_parallelism > 0) {
+        op->max_allowed = rule->max_parallelism;
+    }
+    if (rule->pinned > 0) {
+        op->pinned = rule->pinned;
+        KT_SET(op, KT_OPEV_PINNED);
+    }
+}
+
+static void fill_operator(const struct kt_evidence_input *input, size_t i,
+                          struct kt_operator_evidence *op) {
+    const struct kt_vertex_summary *vertex = &input->summary->vertices.items[i];
+    op->vertex_id = vertex->vertex_id;
+    op->name = cut_name(vertex->name);
+    op->parallelism = vertex->parallelism;
+    op->is_source = vertex->is_source;
+    if (vertex->max_parallelism > 0) {
+        op->max_parallelism = vertex->max_parallelism;
+        KT_SET(op, KT_OPEV_MAX_PARALLELISM);
+    }
+    if (vertex->source_partitions > 0) {
+        op->source_partitions = vertex->source_partitions;
+        KT_SET(op, KT_OPEV_SOURCE_PARTITIONS);
+    }
+    copy_bounds(input->settings, vertex, op);
+    copy_measures(vertex, op);
+    op->learned = input->vertices[i].learned;
+    op->history.items = input->vertices[i].history.items;
+    op->history.count = input->vertices[i].history.count;
+    const int64_t known = kt_operator_state_find(input->state, vertex->vertex_id, i);
+    if (known >= 0) {
+        const struct kt_operator_state *state = &input->state->operators.items[known];
+        if (op->parallelism == 0) {
+            op->parallelism = state->parallelism; /* an invalid window: what it had before */
+        }
+        if (KT_HAS(state, KT_OPSTATE_LAMBDA_KNOWN)) {
+            op->lambda_known = state->lambda_known;
+            KT_SET(op, KT_OPEV_LAMBDA_KNOWN);
+        }
+    }
+}
+
+/* Whether every vertex said where its input comes from, and all of that is in the window. */
+static bool graph_is_known(const struct kt_window_summary *summary) {
+    for (size_t i = 0; i < summary->vertices.count; i++) {
+        const struct kt_vertex_summary *vertex = &summary->vertices.items[i];
+        if (!KT_HAS(vertex, KT_SUM_UPSTREAM) && !vertex->is_source) {
+            return false;
+        }
+        for (size_t e = 0; e < vertex->upstream.count; e++) {
+            if (kt_vertex_find(summary, vertex->upstream.items[e].vertex_id, i) < 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static enum kt_err fill_edges(const struct kt_window_summary *summary, struct kt_arena *arena,
+                              struct kt_evidence *evidence, struct kt_error *error) {
+    if (!graph_is_known(summary)) {
+        return KT_ERR_OK;
+    }
+    for (size_t i = 0; i < summary->vertices.count; i++) {
+        const struct kt_vertex_summary *vertex = &summary->vertices.items[i];
+        struct kt_operator_evidence *op = &evidence->operators.items[i];
+        op->inputs.items = kt_arena_array(arena, vertex->upstream.count, sizeof *op->inputs.items);
+        if (op->inputs.items == NULL) {
+            return kt_fail(error, KT_ERR_NOMEM, "no memory for the edges of a job");
+        }
+        for (size_t e = 0; e < vertex->upstream.count; e++) {
+            const struct kt_upstream *upstream = &vertex->upstream.items[e];
+            op->inputs.items[op->inputs.count++] = (struct kt_edge){
+                .upstream = (int32_t)kt_vertex_find(summary, upstream->vertex_id, i),
+                .keyed = KT_HAS(upstream, KT_UPSTREAM_SHIP_STRATEGY) &&
+                         kt_str_equal(upstream->ship_strategy, KT_STR("HASH"))};
+        }
+    }
+    return KT_ERR_OK;
+}
+
+static int32_t restarts_in_day(const struct kt_job_state *state, int64_t now_ms) {
+    int32_t count = 0;
+    for (size_t i = 0; i < state->restarts_ms.count; i++) {
+        count += state->restarts_ms.items[i] > now_ms - KT_DAY_MS ? 1 : 0;
+    }
+    return count;
+}
+
+enum kt_err kt_evidence_build(const struct kt_evidence_input *input, struct kt_arena *arena,
+                              struct kt_evidence *evidence, struct kt_error *error) {
+    const struct kt_window_summary *summary = input->summary;
+    const struct kt_job_state *state = input->state;
+    *evidence = (struct kt_evidence){
+        .settings = input->settings->policy,
+        .window_end_ms = summary->end_ms,
+        .gate = input->verdict.reason,
+        .gate_text = input->verdict.text,
+        .generation = state->generation,
+        .phase = state->phase,
+        .restarts_in_day = restarts_in_day(state, summary->end_ms),
+        .parallelism_peak = state->parallelism_peak,
+    };
+    if (KT_HAS(state, KT_JOBSTATE_LAST_RESCALE_MS)) {
+        evidence->last_rescale_ms = state->last_rescale_ms;
+        KT_SET(evidence, KT_EVIDENCE_LAST_RESCALE_MS);
+    }
+    if (KT_HAS(state, KT_JOBSTATE_PENDING_UNTIL_MS)) {
+        evidence->pending_until_ms = state->pending_until_ms;
+        KT_SET(evidence, KT_EVIDENCE_PENDING_UNTIL_MS);
+    }
+    const size_t count = summary->vertices.count;
+    evidence->operators.items = kt_arena_array(arena, count, sizeof *evidence->operators.items);
+    if (evidence->operators.items == NULL) {
+        return kt_fail(error, KT_ERR_NOMEM, "no memory for the evidence of %zu operators", count);
+    }
+    evidence->operators.count = count;
+    for (size_t i = 0; i < count; i++) {
+        fill_operator(input, i, &evidence->operators.items[i]);
+    }
+    return fill_edges(summary, arena, evidence, error);
+}

@@ -32,7 +32,7 @@ static const char *servers(const struct kt_config *config) {
 static enum kt_err make_handle(const struct kt_config *config, struct kt_cluster *cluster,
                                struct kt_error *error) {
     rd_kafka_conf_t *conf = NULL;
-    enum kt_err err = kt_config_kafka(config, &conf, error);
+    enum kt_err err = kt_config_kafka_for(config, KT_KAFKA_CONSUMER, &conf, error);
     if (err != KT_ERR_OK) {
         return err;
     }

@@ -299,7 +299,7 @@ static enum kt_err begin_restore(struct kt_session *session, struct kt_error *er
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_conf_t *conf = NULL;
     if (err == KT_ERR_OK) {
-        err = kt_config_kafka(session->config, &conf, error);
+        err = kt_config_kafka_for(session->config, KT_KAFKA_CONSUMER, &conf, error);
     }
     if (err != KT_ERR_OK) {
         return err;
@@ -533,7 +533,7 @@ int64_t kt_session_lag(const struct kt_session *session) {
 static enum kt_err open_publisher(struct kt_session *session, struct kt_error *error) {
     const struct kt_config *config = session->config;
     rd_kafka_conf_t *conf = NULL;
-    enum kt_err err = kt_config_kafka(config, &conf, error);
+    enum kt_err err = kt_config_kafka_for(config, KT_KAFKA_PRODUCER, &conf, error);
     if (err != KT_ERR_OK) {
         return err;
     }
@@ -567,7 +567,6 @@ static enum kt_err set_consumer(struct kt_session *session, rd_kafka_conf_t *con
         {"auto.offset.reset", "earliest"},
         {"allow.auto.create.topics", "false"},
         {"enable.partition.eof", "false"},
-        {"queued.max.messages.kbytes", "16384"},
     };
     for (size_t i = 0; i < sizeof properties / sizeof properties[0]; i++) {
         enum kt_err err = kt_client_set(conf, properties[i].name, properties[i].value, error);
@@ -582,7 +581,7 @@ static enum kt_err set_consumer(struct kt_session *session, rd_kafka_conf_t *con
 
 static enum kt_err open_consumer(struct kt_session *session, struct kt_error *error) {
     rd_kafka_conf_t *conf = NULL;
-    enum kt_err err = kt_config_kafka(session->config, &conf, error);
+    enum kt_err err = kt_config_kafka_for(session->config, KT_KAFKA_CONSUMER, &conf, error);
     if (err != KT_ERR_OK) {
         return err;
     }

@@ -132,10 +132,6 @@ static enum kt_err set_properties(const struct kt_publisher_options *options,
     } properties[] = {
         {"enable.idempotence", "true"},
         {"partitioner", "murmur2_random"},
-        /* How long a dead worker's open transaction can hold back its successor. */
-        {"transaction.timeout.ms", "10000"},
-        /* Batches fill while the loop applies events; a commit does not wait for it. */
-        {"linger.ms", "5"},
     };
     rd_kafka_conf_t *conf = options->conf;
     enum kt_err err = kt_client_set(conf, "transactional.id", options->transactional_id, error);

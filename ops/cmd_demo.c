@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * `kontune demo`: a simulated job with known curves, a real worker and a simulated actuator around
+ * librdkafka's embedded broker; the closed loop shown live, then what it cost beside DS2 on the
+ * same load. */
+#include "consumer/config.h"
+#include "ops/cli.h"
+#include "ops/command.h"
+#include "ops/demo_broker.h"
+#include "ops/demo_view.h"
+#include "schemas/codec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define POLL_MS 10000
+#define START_MS                                                                                   \
+    INT64_C(1767225600000) /* 2026-01-01T00:00:00Z, a multiple of every sensible window */
+
+/* The curves of tests/fixtures/flink-recording: a blocking cost per record of c0 (1 + a (p - 1)).
+ */
+static const struct kt_sim_spec demo_job = {
+    .cluster = "demo",
+    .job_name = "orders",
+    .operators = {{.id = "source",
+                   .name = "Source: orders",
+                   .selectivity = 1,
+                   .gamma = 20000,
+                   .max_parallelism = 16},
+                  {.id = "parse",
+                   .name = "parse",
+                   .inputs = {0},
+                   .inputs_count = 1,
+                   .selectivity = 1,
+                   .gamma = 2500,
+                   .sigma = 0.02,
+                   .max_parallelism = 128},
+                  {.id = "enrich",
+                   .name = "enrich",
+                   .inputs = {1},
+                   .inputs_count = 1,
+                   .selectivity = 0.5,
+                   .gamma = 1000,
+                   .sigma = 0.06,
+                   .max_parallelism = 128,
+                   .keyed = true},
+                  {.id = "aggregate",
+                   .name = "aggregate",
+                   .inputs = {2},
+                   .inputs_count = 1,
+                   .selectivity = 0.1,
+                   .gamma = 666.7,
+                   .sigma = 0.04,
+                   .max_parallelism = 128,
+                   .keyed = true},
+                  {.id = "sink",
+                   .name = "sink: Writer",
+                   .inputs = {3},
+                   .inputs_count = 1,
+                   .gamma = 2000,
+                   .max_parallelism = 128}},
+    .count = 5,
+    .restart_ms = 5000,
+    .noise = 0.015,
+    .buffer_records = 500,
+};
+
+static const struct kt_sim_level levels[] = {
+    {480000, 480},  {480000, 1450}, {480000, 2900}, {480000, 3900},
+    {480000, 1900}, {480000, 950},  {480000, 2400}, {480000, 3400},
+};
+#define LEVELS (int)(sizeof levels / sizeof levels[0])
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number) {
+    (void)number;
+    interrupted = 1;
+}
+
+/* What a run of the demo holds; released in reverse by demo_close. */
+struct demo {
+    const char *folder;
+    char config_path[512];
+    char events_path[512];
+    char log_path[512];
+    struct kt_demo_broker *broker;
+    struct kt_file_writer *events; /* what the job reported, for replay */
+    struct kt_sim_controller inner;
+    pid_t worker;
+    double tick_s; /* of real time per report */
+    struct timespec next_tick;
+    struct kt_demo_view view;
+};
+
+static enum kt_err write_config(const struct demo *demo, struct kt_error *error) {
+    FILE *file = fopen(demo->config_path, "w");
+    if (file == NULL) {
+        return kt_fail(error, KT_ERR_IO, "%s: %s", demo->config_path, strerror(errno));
+    }
+    fprintf(
+        file,
+        "# The worker's configuration in the demo; `kontune config sample` prints every option.\n"
+        "[worker]\n"
+        "state_dir = %s/state\n"
+        "instance_id = demo-1\n"
+        "transaction_ms_max = 20\n"
+        "commit_interval_ms = 1000\n"
+        "stats_interval_ms = 10000\n"
+        "\n[policy]\n"
+        "policy = conttune\n"
+        "\n[kafka]\n"
+        "bootstrap.servers = %s\n",
+        demo->folder, kt_demo_broker_address(demo->broker));
+    if (fclose(file) != 0) {
+        return kt_fail(error, KT_ERR_IO, "%s: %s", demo->config_path, strerror(errno));
+    }
+    return KT_ERR_OK;
+}
+
+/* Starts `kontune worker` with its log in the demo's folder. */
+static enum kt_err start_worker(struct demo *demo, struct kt_error *error) {
+    const int log = open(demo->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (log < 0) {
+        return kt_fail(error, KT_ERR_IO, "%s: %s", demo->log_path, strerror(errno));
+    }
+    demo->worker = fork();
+    if (demo->worker == 0) {
+        if (dup2(log, STDERR_FILENO) >= 0 && dup2(log, STDOUT_FILENO) >= 0) {
+            execl("/proc/self/exe", "kontune", "worker", "-c", demo->config_path, (char *)NULL);
+        }
+        _exit(127);
+    }
+    close(log);
+    return demo->worker > 0 ? KT_ERR_OK : kt_fail(error, KT_ERR_IO, "fork: %s", strerror(errno));
+}
+
+/* Asks the worker to end, waits at most 10 s, then kills it. */
+static void stop_worker(struct demo *demo) {
+    if (demo->worker <= 0) {
+        return;
+    }
+    kill(demo->worker, SIGTERM);
+    const struct timespec pause = {0, 20000000};
+    for (int i = 0; i < 500 && waitpid(demo->worker, NULL, WNOHANG) == 0; i++) {
+        nanosleep(&pause, NULL);
+    }
+    if (waitpid(demo->worker, NULL, WNOHANG) == 0) {
+        kill(demo->worker, SIGKILL);
+        waitpid(demo->worker, NULL, 0);
+    }
+    demo->worker = 0;
+}
+
+/* The controller of the live loop: the worker behind the broker, with every event kept for replay.
+ */
+static enum kt_err demo_offer(void *ctx, const struct kt_metric_event *events, size_t count,
+                              struct kt_error *error) {
+    struct demo *demo = ctx;
+    for (size_t i = 0; i < count; i++) {
+        const enum kt_err err = kt_file_writer_append(demo->events, &events[i], error);
+        if (err != KT_ERR_OK) {
+            return err;
+        }
+    }
+    return demo->inner.offer(demo->inner.ctx, events, count, error);
+}
+
+static enum kt_err demo_learn(void *ctx, int64_t until_ms, struct kt_sim_knowledge *knowledge,
+                              struct kt_error *error) {
+    struct demo *demo = ctx;
+    int status;
+    if (waitpid(demo->worker, &status, WNOHANG) == demo->worker) {
+        demo->worker = 0;
+        return kt_fail(error, KT_ERR_IO, "the worker ended; its last words are in %s",
+                       demo->log_path);
+    }
+    return demo->inner.learn(demo->inner.ctx, until_ms, knowledge, error);
+}
+
+/* Shows the loop and keeps the pace: so much real time per report. */
+static enum kt_err demo_observe(void *ctx, const struct kt_sim_loop *loop,
+                                const struct kt_sim_job *job,
+                                const struct kt_sim_knowledge *knowledge, double source_rate,
+                                struct kt_error *error) {
+    struct demo *demo = ctx;
+    if (interrupted) {
+        return kt_fail(error, KT_ERR_STOPPED, "interrupted");
+    }
+    kt_demo_view_frame(&demo->view, loop, job, knowledge, source_rate);
+    if (demo->tick_s <= 0.0) {
+        return KT_ERR_OK;
+    }
+    demo->next_tick.tv_nsec += (long)(demo->tick_s * 1e9);
+    demo->next_tick.tv_sec += demo->next_tick.tv_nsec / 1000000000;
+    demo->next_tick.tv_nsec %= 1000000000;
+    /* A signal ends the pause early; the next call notices it. */
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &demo->next_tick, NULL);
+    return KT_ERR_OK;
+}
+
+static enum kt_err demo_open(struct demo *demo, struct kt_error *error) {
+    snprintf(demo->config_path, sizeof demo->config_path, "%s/kontune.ini", demo->folder);
+    snprintf(demo->events_path, sizeof demo->events_path, "%s/events.jsonl", demo->folder);
+    snprintf(demo->log_path, sizeof demo->log_path, "%s/worker.log", demo->folder);
+    enum kt_err err = kt_demo_broker_start(&demo_job, &demo->broker, error);
+    if (err == KT_ERR_OK) {
+        err = write_config(demo, error);
+    }
+    if (err == KT_ERR_OK) {
+        err = kt_file_writer_open(&kt_metric_event_type, demo->events_path, &demo->events, error);
+    }
+    if (err == KT_ERR_OK) {
+        err = start_worker(demo, error);
+    }
+    demo->inner = demo->broker != NULL ? kt_demo_broker_controller(demo->broker)
+                                       : (struct kt_sim_controller){0};
+    return err;
+}
+
+/* The events file counts only if it is complete. */
+static enum kt_err demo_close(struct demo *demo, struct kt_error *error) {
+    stop_worker(demo);
+    enum kt_err err = KT_ERR_OK;
+    if (demo->events != NULL) {
+        err = kt_file_writer_close(demo->events, error);
+    }
+    kt_demo_broker_stop(demo->broker);
+    return err;
+}
+
+/* The same job and load under DS2, in this process. */
+static enum kt_err run_ds2(const struct kt_config *config, struct kt_sim_loop loop,
+                           struct kt_sim_score *score, struct kt_error *error) {
+    struct kt_settings settings = config->settings;
+    settings.defaults.policy.policy = KT_STR("ds2");
+    struct kt_sim_local *local;
+    enum kt_err err = kt_sim_local_new(&settings, loop.spec, &local, error);
+    if (err != KT_ERR_OK) {
+        return err;
+    }
+    loop.controller = kt_sim_local_controller(local);
+    loop.observe = NULL;
+    err = kt_sim_loop_run(&loop, score, error);
+    kt_sim_local_free(local);
+    return err;
+}
+
+static enum kt_err run(struct demo *demo, struct kt_sim_score *kontune, struct kt_sim_score *ds2,
+                       struct kt_error *error) {
+    struct kt_config *config = NULL;
+    enum kt_err err = demo_open(demo, error);
+    if (err == KT_ERR_OK) {
+        err = kt_config_load(demo->config_path, environ, &config, error);
+    }
+    if (err == KT_ERR_OK) {
+        const struct kt_sim_loop loop = {
+            .spec = &demo_job,
+            .levels = levels,
+            .levels_count = LEVELS,
+            .seed = 1,
+            .start_ms = START_MS,
+            .poll_ms = POLL_MS,
+            .window_ms = config->settings.window.window_ms,
+            .lateness_ms = config->settings.window.lateness_ms,
+            .controller = {demo, demo_offer, demo_learn},
+            .observe = demo_observe,
+            .observe_ctx = demo,
+        };
+        clock_gettime(CLOCK_MONOTONIC, &demo->next_tick);
+        err = kt_sim_loop_run(&loop, kontune, error);
+        kt_demo_view_end(&demo->view);
+        if (err == KT_ERR_OK) {
+            err = run_ds2(config, loop, ds2, error);
+        }
+    }
+    struct kt_error closing;
+    const enum kt_err closed = demo_close(demo, &closing);
+    if (err == KT_ERR_OK && closed != KT_ERR_OK) {
+        *error = closing;
+        err = closed;
+    }
+    kt_config_free(config);
+    return err;
+}
+
+/* A new folder: one that a former demo left could be mistaken for state. made is a template for
+ * mkdtemp. */
+static enum kt_err make_folder(const char **folder, char *made, struct kt_error *error) {
+    const bool ok = *folder != NULL ? mkdir(*folder, 0755) == 0 : mkdtemp(made) != NULL;
+    if (!ok) {
+        return kt_fail(error, KT_ERR_IO, "%s: %s", *folder != NULL ? *folder : made,
+                       strerror(errno));
+    }
+    *folder = *folder != NULL ? *folder : made;
+    return KT_ERR_OK;
+}
+
+int kt_cmd_demo(int argc, char **argv) {
+    const char *folder = NULL;
+    double seconds = 55;
+    const struct kt_cli_option options[] = {
+        {.name = "dir",
+         .text = &folder,
+         .argument = "DIR",
+         .meaning = "new folder for events, configuration and log (default: one below /tmp)"},
+        {.name = "seconds",
+         .number = &seconds,
+         .number_min = 0,
+         .number_max = 3600,
+         .argument = "S",
+         .meaning = "how long the live part takes; 0: as fast as it goes (default 55)"},
+        {0}};
+    struct kt_cli cli = {.command = "demo",
+                         .summary =
+                             "Shows the closed loop live: a simulated Flink job with known curves, "
+                             "the worker, and a simulated actuator on an embedded broker.",
+                         .options = options};
+    int status;
+    if (!kt_cli_parse(&cli, argc, argv, &status)) {
+        return status;
+    }
+    char made[] = "/tmp/kontune-demo-XXXXXX";
+    struct kt_error error;
+    if (make_folder(&folder, made, &error) != KT_ERR_OK) {
+        return kt_cli_fail(&cli, &error);
+    }
+    const struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+
+    int64_t ticks = 0;
+    for (int i = 0; i < LEVELS; i++) {
+        ticks += levels[i].duration_ms / POLL_MS;
+    }
+    struct demo demo = {.folder = folder, .tick_s = seconds / (double)ticks};
+    kt_demo_view_begin(&demo.view, stdout, &demo_job, levels, LEVELS, POLL_MS);
+    struct kt_sim_score kontune, ds2;
+    const enum kt_err err = run(&demo, &kontune, &ds2, &error);
+    if (err == KT_ERR_STOPPED) {
+        return 128 + SIGINT;
+    }
+    if (err != KT_ERR_OK) {
+        return kt_cli_fail(&cli, &error);
+    }
+    kt_demo_view_summary(&demo.view, &kontune, &ds2);
+    printf("\nEvery decision again, from the events that the worker saw:\n"
+           "  kontune replay --in %s -c %s\n",
+           demo.events_path, demo.config_path);
+    return fflush(stdout) == 0 ? KT_EXIT_OK : KT_EXIT_FAILED;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What the demo shows: on a terminal a table that is drawn over itself, elsewhere a line per
+ * change. */
+#include "ops/demo_view.h"
+
+#include <unistd.h>
+
+#define BOLD  "\033[1m"
+#define DIM   "\033[2m"
+#define PLAIN "\033[0m"
+#define WIDTH 100
+
+static const char *bold(const struct kt_demo_view *view) {
+    return view->terminal ? BOLD : "";
+}
+
+static const char *dim(const struct kt_demo_view *view) {
+    return view->terminal ? DIM : "";
+}
+
+static const char *plain(const struct kt_demo_view *view) {
+    return view->terminal ? PLAIN : "";
+}
+
+/* Virtual time since the start as hh:mm:ss. */
+static const char *clock_text(int64_t ms, char text[16]) {
+    const int64_t s = ms / 1000;
+    snprintf(text, 16, "%02d:%02d:%02d", (int)(s / 3600 % 100), (int)(s / 60 % 60), (int)(s % 60));
+    return text;
+}
+
+void kt_demo_view_begin(struct kt_demo_view *view, FILE *out, const struct kt_sim_spec *spec,
+                        const struct kt_sim_level *levels, int levels_count, int64_t poll_ms) {
+    *view = (struct kt_demo_view){.out = out, .terminal = isatty(fileno(out)) == 1};
+    for (int i = 0; i < levels_count; i++) {
+        view->total_ms += levels[i].duration_ms;
+    }
+    char length[16];
+    fprintf(out,
+            "A simulated Flink job, %s/%s, runs %s h of virtual time under a load that changes %d "
+            "times.\n"
+            "It reports its metrics every %d s; a worker learns what each operator can do and "
+            "rescales it.\n"
+            "Starting the embedded broker and the worker …\n\n",
+            spec->cluster, spec->job_name, clock_text(view->total_ms, length), levels_count,
+            (int)(poll_ms / 1000));
+    fflush(out);
+}
+
+static void draw_operators(const struct kt_demo_view *view, const struct kt_sim_loop *loop,
+                           const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
+                           double source_rate) {
+    double lambda[KT_SIM_OPERATORS_MAX];
+    int optimum[KT_SIM_OPERATORS_MAX];
+    kt_sim_optimum(loop->spec, source_rate, lambda, optimum);
+    fprintf(view->out, "%s  %-16s %11s %9s %12s %14s %7s%s\033[K\n", dim(view), "operator",
+            "parallelism", "(optimum)", "λ (rec/s)  ", "ability (rec/s)", "busy", plain(view));
+    for (int i = 0; i < loop->spec->count; i++) {
+        const int p = kt_sim_job_parallelism(job, i);
+        const bool under = kt_sim_ability(&loop->spec->operators[i], p) < lambda[i];
+        fprintf(view->out, "  %-16s %s%11d%s %9d", loop->spec->operators[i].name,
+                under             ? "\033[31m"
+                : p == optimum[i] ? "\033[32m"
+                                  : "",
+                p, PLAIN, optimum[i]);
+        if (knowledge->operators[i].known) {
+            fprintf(view->out, " %11.0f %15.0f %5.0f %%\033[K\n", knowledge->operators[i].lambda,
+                    knowledge->operators[i].ability, 100.0 * knowledge->operators[i].busy);
+        } else {
+            fprintf(view->out, " %11s %15s %7s\033[K\n", "-", "-", "-");
+        }
+    }
+}
+
+/* The picture on a terminal; the lines of the last one are drawn over. */
+static void draw(struct kt_demo_view *view, const struct kt_sim_loop *loop,
+                 const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
+                 double source_rate) {
+    char now[16], total[16], decided[16];
+    if (view->lines > 0) {
+        fprintf(view->out, "\033[%dA", view->lines);
+    }
+    fprintf(view->out,
+            "%s%s of %s%s   offered %s%.0f records/s%s   backlog %.0f   phase %s%s\033[K\n\033[K\n",
+            bold(view), clock_text(kt_sim_job_now_ms(job) - loop->start_ms, now),
+            clock_text(view->total_ms, total), plain(view), bold(view), source_rate, plain(view),
+            kt_sim_job_backlog(job), kt_enum_symbol(&kt_phase_type, knowledge->phase),
+            kt_sim_job_is_running(job) ? "" : "   (restarting)");
+    draw_operators(view, loop, job, knowledge, source_rate);
+    if (knowledge->decisions > 0) {
+        fprintf(view->out, "\033[K\n  %s  %s%s%s (%s)\033[K\n  %.*s\033[K\n",
+                clock_text(knowledge->decided_at_ms - loop->start_ms, decided), bold(view),
+                kt_enum_symbol(&kt_command_kind_type, knowledge->kind), plain(view),
+                kt_enum_symbol(&kt_reason_type, knowledge->reason), WIDTH, knowledge->text);
+    } else {
+        fprintf(view->out, "\033[K\n  no decision yet\033[K\n\033[K\n");
+    }
+    view->lines = 6 + loop->spec->count;
+}
+
+/* A line for a new load and one for each decision, where there is no terminal. */
+static void tell(struct kt_demo_view *view, const struct kt_sim_loop *loop,
+                 const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
+                 double source_rate) {
+    char now[16];
+    const int64_t at_ms = kt_sim_job_now_ms(job) - loop->start_ms;
+    if (source_rate < view->source_rate || source_rate > view->source_rate) {
+        fprintf(view->out, "%s  load      %.0f records/s\n", clock_text(at_ms - loop->poll_ms, now),
+                source_rate);
+    }
+    if (knowledge->decisions == view->decisions) {
+        return;
+    }
+    fprintf(view->out, "%s  %-8s  %s, phase %s: %s\n",
+            clock_text(knowledge->decided_at_ms - loop->start_ms, now),
+            kt_enum_symbol(&kt_command_kind_type, knowledge->kind),
+            kt_enum_symbol(&kt_reason_type, knowledge->reason),
+            kt_enum_symbol(&kt_phase_type, knowledge->phase), knowledge->text);
+    if (knowledge->kind == KT_COMMAND_HOLD) {
+        return;
+    }
+    for (int i = 0; i < loop->spec->count; i++) {
+        fprintf(view->out, "%-8s  %-8s  %-16s to %3d", "", "", loop->spec->operators[i].name,
+                knowledge->to[i]);
+        if (knowledge->operators[i].known) {
+            fprintf(view->out, "   λ %8.0f/s   ability %8.0f/s   busy %3.0f %%",
+                    knowledge->operators[i].lambda, knowledge->operators[i].ability,
+                    100.0 * knowledge->operators[i].busy);
+        }
+        fputc('\n', view->out);
+    }
+}
+
+void kt_demo_view_frame(struct kt_demo_view *view, const struct kt_sim_loop *loop,
+                        const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
+                        double source_rate) {
+    if (view->terminal) {
+        draw(view, loop, job, knowledge, source_rate);
+    } else {
+        tell(view, loop, job, knowledge, source_rate);
+    }
+    view->decisions = knowledge->decisions;
+    view->source_rate = source_rate;
+    fflush(view->out);
+}
+
+void kt_demo_view_end(struct kt_demo_view *view) {
+    fputc('\n', view->out);
+}
+
+static void summary_row(const struct kt_demo_view *view, const char *what, double kontune,
+                        double ds2, int decimals) {
+    fprintf(view->out, "  %-44s %10.*f %10.*f\n", what, decimals, kontune, decimals, ds2);
+}
+
+void kt_demo_view_summary(struct kt_demo_view *view, const struct kt_sim_score *kontune,
+                          const struct kt_sim_score *ds2) {
+    fprintf(view->out, "%s  %-44s %10s %10s%s\n", bold(view), "the same job under the same load",
+            "kontune", "DS2", plain(view));
+    summary_row(view, "reconfigurations", kontune->reconfigurations, ds2->reconfigurations, 0);
+    summary_row(view, "reconfigurations per load change",
+                (double)kontune->reconfigurations / kontune->load_changes,
+                (double)ds2->reconfigurations / ds2->load_changes, 2);
+    summary_row(view, "minutes with too little parallelism", kontune->under_provisioned_s / 60.0,
+                ds2->under_provisioned_s / 60.0, 1);
+    summary_row(view, "minutes of downtime", kontune->down_s / 60.0, ds2->down_s / 60.0, 1);
+    summary_row(view, "cores used beyond the optimum (%)",
+                100.0 * (kontune->core_s / kontune->optimum_core_s - 1.0),
+                100.0 * (ds2->core_s / ds2->optimum_core_s - 1.0), 1);
+    summary_row(view, "most cores at once", kontune->cores_max, ds2->cores_max, 0);
+    summary_row(view, "largest backlog (records)", kontune->backlog_max, ds2->backlog_max, 0);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The stage's core in this process as the controller of a simulated job. */
+#include "model/stage.h"
+#include "ops/sim_loop.h"
+#include "schemas/codec.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct kt_sim_local {
+    const struct kt_sim_spec *spec;
+    struct kt_store *store;
+    struct kt_stage *stage;
+    struct kt_decoder *job_state;
+    struct kt_decoder *history;
+    struct kt_arena arena;
+    struct kt_sim_knowledge heard; /* noted by the sink, handed over by learn */
+    int64_t offset;
+    char folder[64];
+};
+
+static enum kt_err sink_command(void *ctx, const struct kt_rescale_command *command,
+                                struct kt_error *error) {
+    (void)error;
+    struct kt_sim_local *local = ctx;
+    kt_sim_note_command(&local->heard, local->spec, command);
+    return KT_ERR_OK;
+}
+
+static enum kt_err sink_change(void *ctx, struct kt_store_key key, const void *value, size_t len,
+                               struct kt_error *error) {
+    struct kt_sim_local *local = ctx;
+    if (key.job == 0 || value == NULL) {
+        return KT_ERR_OK;
+    }
+    kt_arena_reset(&local->arena);
+    if (key.op == 0) {
+        struct kt_job_state state;
+        const enum kt_err err =
+            kt_decode(local->job_state, value, len, &local->arena, &state, error);
+        if (err == KT_ERR_OK) {
+            kt_sim_note_job_state(&local->heard, &state);
+        }
+        return err;
+    }
+    struct kt_operator_history history;
+    const enum kt_err err = kt_decode(local->history, value, len, &local->arena, &history, error);
+    if (err == KT_ERR_OK) {
+        kt_sim_note_history(&local->heard, local->spec, &history);
+    }
+    return err;
+}
+
+enum kt_err kt_sim_local_new(const struct kt_settings *settings, const struct kt_sim_spec *spec,
+                             struct kt_sim_local **out, struct kt_error *error) {
+    struct kt_sim_local *local = calloc(1, sizeof *local);
+    if (local == NULL) {
+        return kt_fail(error, KT_ERR_NOMEM, "no memory for a controller");
+    }
+    local->spec = spec;
+    kt_arena_init(&local->arena, 1 << 16, 1 << 26);
+    const char *base = getenv("TMPDIR");
+    snprintf(local->folder, sizeof local->folder, "%.32s/kontune-sim-XXXXXX",
+             base != NULL ? base : "/tmp");
+    enum kt_err err = KT_ERR_OK;
+    if (mkdtemp(local->folder) == NULL) {
+        err = kt_fail(error, KT_ERR_IO, "%s: %s", local->folder, strerror(errno));
+        local->folder[0] = '\0';
+    }
+    const struct kt_store_options options = {
+        .path = local->folder, .identity = "simulation", .map_bytes = (size_t)1 << 28};
+    const struct kt_stage_sink sink = {local, sink_command, sink_change};
+    if (err == KT_ERR_OK) {
+        err = kt_decoder_new(&kt_job_state_type, &local->job_state, error);
+    }
+    if (err == KT_ERR_OK) {
+        err = kt_decoder_new(&kt_operator_history_type, &local->history, error);
+    }
+    if (err == KT_ERR_OK) {
+        err = kt_store_open(&options, &local->store, error);
+    }
+    if (err == KT_ERR_OK) {
+        err = kt_stage_new(settings, local->store, sink, &local->stage, error);
+    }
+    if (err == KT_ERR_OK) {
+        err = kt_store_begin(local->store, error);
+    }
+    if (err == KT_ERR_OK) {
+        err = kt_stage_open(local->stage, 0, error);
+    }
+    if (err != KT_ERR_OK) {
+        kt_sim_local_free(local);
+        return err;
+    }
+    *out = local;
+    return KT_ERR_OK;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+void kt_sim_local_free(struct kt_sim_local *local) {
+    if (local == NULL) {
+        return;
+    }
+    kt_stage_free(local->stage);
+    if (local->store != NULL) {
+        kt_store_abort(local->store);
+        kt_store_close(local->store);
+    }
+    kt_decoder_free(local->job_state);
+    kt_decoder_free(local->history);
+    kt_arena_free(&local->arena);
+    if (local->folder[0] != '\0') {
+        /* A temporary folder that cannot be removed does no harm. */
+        (void)nftw(local->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    }
+    free(local);
+}
+
+static enum kt_err local_offer(void *ctx, const struct kt_metric_event *events, size_t count,
+                               struct kt_error *error) {
+    struct kt_sim_local *local = ctx;
+    for (size_t i = 0; i < count; i++) {
+        const enum kt_err err =
+            kt_stage_event(local->stage, 0, local->offset++, KT_TIME_UNKNOWN, &events[i], error);
+        if (err != KT_ERR_OK) {
+            return err;
+        }
+    }
+    return KT_ERR_OK;
+}
+
+static enum kt_err local_learn(void *ctx, int64_t until_ms, struct kt_sim_knowledge *knowledge,
+                               struct kt_error *error) {
+    struct kt_sim_local *local = ctx;
+    if (local->heard.closed_until_ms < until_ms) {
+        return kt_fail(error, KT_ERR_INVALID, "the stage did not close a window that was due");
+    }
+    *knowledge = local->heard;
+    local->heard.rescale_waits = false;
+    return KT_ERR_OK;
+}
+
+struct kt_sim_controller kt_sim_local_controller(struct kt_sim_local *local) {
+    return (struct kt_sim_controller){local, local_offer, local_learn};
+}

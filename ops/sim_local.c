@@ -2,11 +2,9 @@
  * The stage's core in this process as the controller of a simulated job. */
 #include "model/stage.h"
 #include "ops/sim_loop.h"
+#include "ops/temp_folder.h"
 #include "schemas/codec.h"
 
-#include <errno.h>
-#include <ftw.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 struct kt_sim_local {
@@ -18,7 +16,7 @@ struct kt_sim_local {
     struct kt_arena arena;
     struct kt_sim_knowledge heard; /* noted by the sink, handed over by learn */
     int64_t offset;
-    char folder[64];
+    char *folder;
 };
 
 static enum kt_err sink_command(void *ctx, const struct kt_rescale_command *command,
@@ -61,14 +59,7 @@ enum kt_err kt_sim_local_new(const struct kt_settings *settings, const struct kt
     }
     local->spec = spec;
     kt_arena_init(&local->arena, 1 << 16, 1 << 26);
-    const char *base = getenv("TMPDIR");
-    snprintf(local->folder, sizeof local->folder, "%.32s/kontune-sim-XXXXXX",
-             base != NULL ? base : "/tmp");
-    enum kt_err err = KT_ERR_OK;
-    if (mkdtemp(local->folder) == NULL) {
-        err = kt_fail(error, KT_ERR_IO, "%s: %s", local->folder, strerror(errno));
-        local->folder[0] = '\0';
-    }
+    enum kt_err err = kt_temp_folder_make(&local->folder, error);
     const struct kt_store_options options = {
         .path = local->folder, .identity = "simulation", .map_bytes = (size_t)1 << 28};
     const struct kt_stage_sink sink = {local, sink_command, sink_change};
@@ -98,13 +89,6 @@ enum kt_err kt_sim_local_new(const struct kt_settings *settings, const struct kt
     return KT_ERR_OK;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 void kt_sim_local_free(struct kt_sim_local *local) {
     if (local == NULL) {
         return;
@@ -117,10 +101,7 @@ void kt_sim_local_free(struct kt_sim_local *local) {
     kt_decoder_free(local->job_state);
     kt_decoder_free(local->history);
     kt_arena_free(&local->arena);
-    if (local->folder[0] != '\0') {
-        /* A temporary folder that cannot be removed does no harm. */
-        (void)nftw(local->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    }
+    kt_temp_folder_remove(local->folder);
     free(local);
 }
 

@@ -154,34 +154,23 @@ static void big(const struct kt_policy_input *input, struct kt_policy_output *ou
                                                KT_STR_ARG(under));
 }
 
-static enum kt_err under(const struct kt_policy_input *input, kt_optimum *optimum,
-                         struct kt_policy_output *output, struct kt_error *error) {
-    int32_t slowest = -1;
-    double seconds = 0;
-    if (kt_demand_catching_up(input->evidence, &slowest, &seconds)) {
-        const struct kt_operator_evidence *op = &input->evidence->operators.items[slowest];
-        output->phase = input->evidence->phase;
-        output->reason = KT_REASON_STEADY;
-        output->text = kt_arena_printf(
+static struct kt_str visible_text(const struct kt_policy_input *input, bool changed) {
+    const struct kt_load *load = input->load;
+    const struct kt_operator_evidence *ops = input->evidence->operators.items;
+    if (load->behind >= 0) {
+        const struct kt_operator_evidence *source = &ops[load->behind];
+        return kt_arena_printf(
             input->arena,
-            "%.*s is catching up: its backlog of %.0f records shrinks by %.*f records/s and is "
-            "gone in %.0f s",
-            KT_STR_ARG(kt_say_name(op)), op->pending_records,
-            KT_SAY_RATE(-op->pending_growth_per_s), seconds);
-        return KT_ERR_OK;
+            "%.*s falls behind: it emits %.*f records/s and its backlog grows by %.*f records/s",
+            KT_STR_ARG(kt_say_name(source)), KT_SAY_RATE(source->rate_in_per_s),
+            KT_SAY_RATE(source->pending_growth_per_s));
     }
-    output->urgent = true;
-    if (input->evidence->phase == KT_PHASE_SMALL) {
-        bool taken = false;
-        enum kt_err err = refine(input, optimum, output, &taken, error);
-        if (err != KT_ERR_OK || taken) {
-            return err;
-        }
-    }
-    big(input, output);
-    return KT_ERR_OK;
+    return kt_arena_printf(input->arena, "nothing is backpressured, %.*s is busiest with %.0f %%%s",
+                           KT_STR_ARG(kt_say_name(&ops[load->busiest])), load->usage_max * 100,
+                           changed ? "" : " and what runs now is the smallest that keeps up");
 }
 
+/* The load is visible: the optimum of every operator, whatever the direction. */
 static enum kt_err small(const struct kt_policy_input *input, kt_optimum *optimum,
                          struct kt_policy_output *output, struct kt_error *error) {
     double *lambda = NULL;
@@ -196,14 +185,40 @@ static enum kt_err small(const struct kt_policy_input *input, kt_optimum *optimu
     if (err != KT_ERR_OK) {
         return err;
     }
-    const struct kt_load *load = input->load;
-    const struct kt_operator_evidence *busiest = &input->evidence->operators.items[load->busiest];
     output->phase = changed > 0 ? KT_PHASE_SMALL : KT_PHASE_STEADY;
     output->reason = changed > 0 ? KT_REASON_UNKNOWN : KT_REASON_STEADY;
-    output->text =
-        kt_arena_printf(input->arena, "nothing is backpressured, %.*s is busiest with %.0f %%%s",
-                        KT_STR_ARG(kt_say_name(busiest)), load->usage_max * 100,
-                        changed > 0 ? "" : " and what runs now is the smallest that keeps up");
+    output->text = visible_text(input, changed > 0);
+    return KT_ERR_OK;
+}
+
+static enum kt_err under(const struct kt_policy_input *input, kt_optimum *optimum,
+                         struct kt_policy_output *output, struct kt_error *error) {
+    output->urgent = true;
+    if (input->load->backpressured < 0) {
+        return small(input, optimum, output, error);
+    }
+    int32_t slowest = -1;
+    double seconds = 0;
+    if (kt_demand_catching_up(input->evidence, &slowest, &seconds)) {
+        const struct kt_operator_evidence *op = &input->evidence->operators.items[slowest];
+        output->phase = input->evidence->phase;
+        output->reason = KT_REASON_STEADY;
+        output->text = kt_arena_printf(
+            input->arena,
+            "%.*s is catching up: its backlog of %.0f records shrinks by %.*f records/s and is "
+            "gone in %.0f s",
+            KT_STR_ARG(kt_say_name(op)), op->pending_records,
+            KT_SAY_RATE(-op->pending_growth_per_s), seconds);
+        return KT_ERR_OK;
+    }
+    if (input->evidence->phase == KT_PHASE_SMALL) {
+        bool taken = false;
+        enum kt_err err = refine(input, optimum, output, &taken, error);
+        if (err != KT_ERR_OK || taken) {
+            return err;
+        }
+    }
+    big(input, output);
     return KT_ERR_OK;
 }
 

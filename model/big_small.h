@@ -16,7 +16,8 @@ typedef enum kt_err kt_optimum(const struct kt_policy_input *input, size_t i, do
 /* Proposes by phase and state:
  *
  *   state                        phase        answer                                phase after
- *   UNDER, catching up           any          keep: it will keep up by itself       unchanged
+ *   UNDER, only a source behind  any          optimum of each operator: λ is not hidden     SMALL,
+ * or STEADY UNDER, catching up           any          keep: it will keep up by itself unchanged
  *   UNDER, λ known, optimum
  *     raises an operator         SMALL        raise those (REFINED)                 SMALL
  *   UNDER                        any          all to pmax, or its double (BIG)      BIG
@@ -25,6 +26,7 @@ typedef enum kt_err kt_optimum(const struct kt_policy_input *input, size_t i, do
  * STEADY OVER                         STEADY       when it is what runs                  as above
  *   NORMAL otherwise, UNKNOWN    any          keep                                  unchanged
  *
+ * An operator is lowered only as far as leaves room to make good the restart (kt_demand_to_lower).
  * While backpressure hides λ no operator is lowered. A job whose backpressure has no stressed
  * vertex is NORMAL: more cores would not help it. */
 KT_MUST_CHECK enum kt_err kt_big_small(const struct kt_policy_input *input, kt_optimum *optimum,

@@ -22,7 +22,7 @@ double kt_cbo_window_ability(const struct kt_evidence *evidence,
     return busy > 0 ? fmin(op->rate_in_per_s / busy, KT_MEASURE_MAX) : 0;
 }
 
-int32_t kt_linear_parallelism(double lambda, double unit_ability) {
+static int32_t ceil_quotient(double lambda, double unit_ability) {
     const double needed = lambda / unit_ability;
     if (!(needed > 1)) {
         return 1;
@@ -32,6 +32,16 @@ int32_t kt_linear_parallelism(double lambda, double unit_ability) {
     }
     const double whole = nearbyint(needed);
     return (int32_t)(fabs(needed - whole) <= 1e-9 * whole ? whole : ceil(needed));
+}
+
+int32_t kt_linear_parallelism(double lambda, double lambda_lower, int32_t present,
+                              double unit_ability) {
+    const int32_t p = ceil_quotient(lambda, unit_ability);
+    if (p >= present) {
+        return p;
+    }
+    const int32_t lower = ceil_quotient(lambda_lower, unit_ability);
+    return lower < present ? lower : present;
 }
 
 int32_t kt_cbo_nearest(const struct kt_history_point *history, size_t points, int32_t p) {
@@ -72,7 +82,7 @@ static int32_t acquire(const struct kt_gp *gp, const struct kt_cbo_question *q) 
     const int64_t far = (int64_t)q->history[q->points - 1].parallelism + q->alpha;
     const int32_t last = far < q->cap ? (int32_t)far : q->cap;
     for (int32_t p = 1; p <= last; p++) {
-        if (kt_gp_mean(gp, p) >= q->lambda) {
+        if (kt_gp_mean(gp, p) >= (p < q->present ? q->lambda_lower : q->lambda)) {
             return p;
         }
     }
@@ -104,7 +114,7 @@ static void answer_linear(const struct kt_cbo_question *q, struct kt_cbo_answer 
         return;
     }
     answer->method = KT_METHOD_LINEAR;
-    answer->parallelism = kt_linear_parallelism(q->lambda, unit);
+    answer->parallelism = kt_linear_parallelism(q->lambda, q->lambda_lower, q->present, unit);
     answer->predicted_ability = unit * answer->parallelism;
     answer->short_now = ability < q->lambda * (1 - 1e-9);
 }

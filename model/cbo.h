@@ -19,6 +19,7 @@ struct kt_cbo_question {
     const struct kt_history_point *history; /* means per parallelism, ascending, finite, > 0 */
     size_t points;                          /* 0…KT_HISTORY_POINTS_MAX */
     double lambda;                          /* records/s to keep up with, ≥ 0 */
+    double lambda_lower;                    /* ≥ lambda: asked of a parallelism below `present` */
     int32_t present;                        /* parallelism that runs now, ≥ 1 */
     int32_t cap;                            /* largest parallelism that is allowed, ≥ 1 */
     int32_t alpha;                          /* ≥ 0: how far from an observation μ is trusted */
@@ -41,13 +42,16 @@ struct kt_cbo_answer {
     bool short_now;           /* by this prediction `present` does not reach λ */
 };
 
-/* ⌈λ / unit⌉, at least 1 and at most KT_PARALLELISM_MAX whatever the numbers; a quotient within
- * 1e-9 of a whole number is that number, so that rounding buys no subtask. unit_ability > 0:
- * records/s of one subtask. */
-int32_t kt_linear_parallelism(double lambda, double unit_ability);
+/* ⌈λ / unit⌉ (λ being lambda_lower below present, as in kt_cbo_question), at least 1 and at most
+ * KT_PARALLELISM_MAX whatever the numbers; a quotient within 1e-9 of a whole number is that number,
+ * so that rounding buys no subtask. unit_ability > 0: records/s of one subtask. */
+int32_t kt_linear_parallelism(double lambda, double lambda_lower, int32_t present,
+                              double unit_ability);
 
 /* Algorithm 2:
  *   p_acq = min { p in 1…cap : μ(p) ≥ λ }                                       (equation 5)
+ *           where λ is lambda_lower for p < present, so that what was lowered need not be raised
+ *           again at once
  *   d = min |p_acq − observed| ≤ α: SURROGATE, p_acq
  *   else, or without such a p:      LINEAR, ⌈λ / (PA(present) / present)⌉; PA from this window,
  *                                   else from the history, else its floor

@@ -3,6 +3,7 @@
  * (ContTune, algorithms 1 and 2). */
 #include "model/big_small.h"
 #include "model/cbo.h"
+#include "model/demand.h"
 #include "model/guard.h"
 
 static enum kt_err optimum(const struct kt_policy_input *input, size_t i, double lambda,
@@ -16,6 +17,7 @@ static enum kt_err optimum(const struct kt_policy_input *input, size_t i, double
     struct kt_cbo_question question = {.history = op->history.items,
                                        .points = op->history.count,
                                        .lambda = lambda,
+                                       .lambda_lower = kt_demand_to_lower(lambda),
                                        .present = op->parallelism,
                                        .cap = kt_guard_range(op).hi,
                                        .alpha = evidence->settings.alpha};

@@ -336,7 +336,8 @@ enum kt_err kt_decide(struct kt_decider *decider, const struct kt_evidence *evid
     if (err != KT_ERR_OK) {
         return err;
     }
-    struct kt_load load = {.state = KT_STATE_UNKNOWN, .backpressured = -1, .busiest = -1};
+    struct kt_load load = {
+        .state = KT_STATE_UNKNOWN, .backpressured = -1, .behind = -1, .busiest = -1};
     if (evidence->gate == KT_REASON_STEADY) {
         load = kt_load_classify(evidence);
         decision->state = load.state;

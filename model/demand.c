@@ -3,11 +3,9 @@
 #include "model/demand.h"
 
 #include "model/evidence_check.h"
+#include "model/load_state.h"
 
 #include <math.h>
-
-/* A backlog that changes by less than this share of the source's rate counts as constant. */
-#define GROWTH_NOISE 0.01
 
 static double pending_of(const struct kt_operator_evidence *op) {
     return KT_HAS(op, KT_OPEV_PENDING_RECORDS) ? op->pending_records : 0;
@@ -15,12 +13,18 @@ static double pending_of(const struct kt_operator_evidence *op) {
 
 static bool drains(const struct kt_operator_evidence *op) {
     return KT_HAS(op, KT_OPEV_PENDING_GROWTH_PER_S) &&
-           op->pending_growth_per_s < -GROWTH_NOISE * op->rate_in_per_s;
+           op->pending_growth_per_s < -KT_GROWTH_NOISE * op->rate_in_per_s;
 }
 
-static double visible_factor(const struct kt_operator_evidence *op) {
-    if (!op->is_source || !KT_HAS(op, KT_OPEV_RATE_IN_PER_S) || op->rate_in_per_s <= 0 ||
-        !drains(op)) {
+static double visible_factor(const struct kt_operator_evidence *op, double core_max) {
+    if (!op->is_source || !KT_HAS(op, KT_OPEV_RATE_IN_PER_S) || op->rate_in_per_s <= 0) {
+        return 1;
+    }
+    if (kt_load_falls_behind(op, core_max)) {
+        return fmin((op->rate_in_per_s + op->pending_growth_per_s) / op->rate_in_per_s,
+                    KT_MEASURE_MAX);
+    }
+    if (!drains(op)) {
         return 1;
     }
     const double arrives =
@@ -28,7 +32,8 @@ static double visible_factor(const struct kt_operator_evidence *op) {
     return fmin(1, fmax(0, arrives / op->rate_in_per_s));
 }
 
-static double hidden_factor(const struct kt_operator_evidence *op) {
+static double hidden_factor(const struct kt_operator_evidence *op, double core_max) {
+    (void)core_max;
     if (!op->is_source || !KT_HAS(op, KT_OPEV_LAMBDA_KNOWN) || op->lambda_known <= 0) {
         return 1;
     }
@@ -36,18 +41,20 @@ static double hidden_factor(const struct kt_operator_evidence *op) {
                 KT_MEASURE_MAX);
 }
 
+typedef double source_factor(const struct kt_operator_evidence *op, double core_max);
+
 /* The factors of all operators, carried down from the sources, times each operator's own base
  * rate (KT_DEMAND_UNKNOWN stays). */
-static enum kt_err scale(const struct kt_topology *topology, struct kt_arena *arena,
-                         double (*source_factor)(const struct kt_operator_evidence *),
-                         double *lambda, struct kt_error *error) {
+static enum kt_err scale(const struct kt_evidence *evidence, const struct kt_topology *topology,
+                         struct kt_arena *arena, source_factor *of_source, double *lambda,
+                         struct kt_error *error) {
     double *factor = kt_arena_array(arena, topology->count, sizeof *factor);
     if (factor == NULL) {
         return kt_fail(error, KT_ERR_LIMIT, "no memory for the demand of %zu operators",
                        topology->count);
     }
     for (size_t i = 0; i < topology->count; i++) {
-        factor[i] = source_factor(&topology->operators[i]);
+        factor[i] = of_source(&topology->operators[i], evidence->settings.core_max);
     }
     kt_topology_carry(topology, factor);
     for (size_t i = 0; i < topology->count; i++) {
@@ -70,7 +77,7 @@ enum kt_err kt_demand_visible(const struct kt_evidence *evidence,
         const struct kt_operator_evidence *op = &evidence->operators.items[i];
         (*lambda)[i] = KT_HAS(op, KT_OPEV_RATE_IN_PER_S) ? op->rate_in_per_s : KT_DEMAND_UNKNOWN;
     }
-    return scale(topology, arena, visible_factor, *lambda, error);
+    return scale(evidence, topology, arena, visible_factor, *lambda, error);
 }
 
 enum kt_err kt_demand_hidden(const struct kt_evidence *evidence, const struct kt_topology *topology,
@@ -93,7 +100,7 @@ enum kt_err kt_demand_hidden(const struct kt_evidence *evidence, const struct kt
             *complete = false;
         }
     }
-    return scale(topology, arena, hidden_factor, *lambda, error);
+    return scale(evidence, topology, arena, hidden_factor, *lambda, error);
 }
 
 bool kt_demand_catching_up(const struct kt_evidence *evidence, int32_t *slowest, double *seconds) {
@@ -106,12 +113,12 @@ bool kt_demand_catching_up(const struct kt_evidence *evidence, int32_t *slowest,
         }
         if (!KT_HAS(op, KT_OPEV_RATE_IN_PER_S) || !KT_HAS(op, KT_OPEV_PENDING_RECORDS) ||
             !KT_HAS(op, KT_OPEV_PENDING_GROWTH_PER_S) ||
-            op->pending_growth_per_s > GROWTH_NOISE * op->rate_in_per_s) {
+            op->pending_growth_per_s > KT_GROWTH_NOISE * op->rate_in_per_s) {
             return false;
         }
         if (!drains(op)) {
             /* A constant backlog is latency between polls, unless it is a real one. */
-            if (op->pending_records > GROWTH_NOISE * op->rate_in_per_s * KT_CATCH_UP_S) {
+            if (op->pending_records > KT_GROWTH_NOISE * op->rate_in_per_s * KT_CATCH_UP_S) {
                 return false;
             }
             continue;

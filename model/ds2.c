@@ -3,6 +3,7 @@
  * whole graph at once, and as the small step of Big-small. */
 #include "model/big_small.h"
 #include "model/cbo.h"
+#include "model/demand.h"
 #include "model/evidence_check.h"
 #include "model/say.h"
 
@@ -11,16 +12,17 @@
 /* A source that is blocked nearly always still says something about its rate. */
 #define FREE_SHARE_MIN 0.05
 
-/* ⌈λ / (PA/p)⌉ for one operator; a source, and an operator without a measured ability, stays. */
+/* ⌈λ / (PA/p)⌉ for one operator; one without a measured ability stays. */
 static void answer_linear(const struct kt_evidence *evidence, const struct kt_operator_evidence *op,
-                          double lambda, struct kt_operator_decision *decision, bool *short_now) {
+                          double lambda, double lambda_lower, struct kt_operator_decision *decision,
+                          bool *short_now) {
     bool measured = false;
     const double ability = kt_cbo_window_ability(evidence, op, &measured);
-    if (op->is_source || KT_HAS(op, KT_OPEV_PINNED) || !(ability > 0)) {
+    if (KT_HAS(op, KT_OPEV_PINNED) || !(ability > 0)) {
         return;
     }
     const double unit = ability / op->parallelism;
-    decision->to = kt_linear_parallelism(lambda, unit);
+    decision->to = kt_linear_parallelism(lambda, lambda_lower, op->parallelism, unit);
     decision->method = KT_METHOD_LINEAR;
     decision->predicted_ability = unit * decision->to;
     KT_SET(decision, KT_OPDEC_PREDICTED_ABILITY);
@@ -43,8 +45,9 @@ static double sent(const struct kt_operator_evidence *op) {
 static double source_target(const struct kt_evidence *evidence,
                             const struct kt_operator_evidence *op) {
     const double rate = sent(op);
-    if (!KT_HAS(op, KT_OPEV_BACKPRESSURED) ||
-        op->backpressured < evidence->settings.backpressure_threshold) {
+    const bool backpressured = KT_HAS(op, KT_OPEV_BACKPRESSURED) &&
+                               op->backpressured >= evidence->settings.backpressure_threshold;
+    if (!backpressured && !kt_load_falls_behind(op, evidence->settings.core_max)) {
         return rate;
     }
     if (KT_HAS(op, KT_OPEV_PENDING_GROWTH_PER_S)) {
@@ -110,8 +113,10 @@ static enum kt_err propose_ds2(const struct kt_policy_input *input, struct kt_po
         decision->lambda = target_in[i];
         KT_SET(decision, KT_OPDEC_LAMBDA);
         bool short_now = false;
-        answer_linear(evidence, &evidence->operators.items[i], decision->lambda, decision,
-                      &short_now);
+        if (!evidence->operators.items[i].is_source) { /* DS2 leaves sources as they are */
+            answer_linear(evidence, &evidence->operators.items[i], decision->lambda,
+                          decision->lambda, decision, &short_now);
+        }
         output->urgent |= short_now;
         changed += decision->to != decision->from;
     }
@@ -129,13 +134,13 @@ const struct kt_policy kt_policy_ds2 = {
 };
 
 /* With nothing backpressured, targets are what is received: DS2's answer falls apart into one
- * linear answer per operator. */
+ * linear answer per operator. Sources are among them, or they would stay at what Big gave them. */
 static enum kt_err optimum(const struct kt_policy_input *input, size_t i, double lambda,
                            struct kt_operator_decision *decision, bool *short_now,
                            struct kt_error *error) {
     (void)error;
-    answer_linear(input->evidence, &input->evidence->operators.items[i], lambda, decision,
-                  short_now);
+    answer_linear(input->evidence, &input->evidence->operators.items[i], lambda,
+                  kt_demand_to_lower(lambda), decision, short_now);
     return KT_ERR_OK;
 }
 

@@ -14,9 +14,19 @@ bool kt_load_usage(const struct kt_operator_evidence *op, double *usage) {
     return false;
 }
 
+bool kt_load_falls_behind(const struct kt_operator_evidence *op, double core_max) {
+    double usage = 0;
+    return op->is_source && KT_HAS(op, KT_OPEV_RATE_IN_PER_S) &&
+           KT_HAS(op, KT_OPEV_PENDING_GROWTH_PER_S) &&
+           op->pending_growth_per_s > KT_GROWTH_NOISE * op->rate_in_per_s &&
+           kt_load_usage(op, &usage) && usage >= core_max;
+}
+
 struct kt_load kt_load_classify(const struct kt_evidence *evidence) {
-    struct kt_load load = {.state = KT_STATE_UNKNOWN, .backpressured = -1, .busiest = -1};
+    struct kt_load load = {
+        .state = KT_STATE_UNKNOWN, .backpressured = -1, .behind = -1, .busiest = -1};
     double share_max = evidence->settings.backpressure_threshold;
+    double growth_max = 0;
     double weighted = 0;
     double weights = 0;
     for (size_t i = 0; i < evidence->operators.count; i++) {
@@ -27,6 +37,11 @@ struct kt_load kt_load_classify(const struct kt_evidence *evidence) {
                                     : op->backpressured > share_max)) {
             load.backpressured = (int32_t)i;
             share_max = op->backpressured;
+        }
+        if (kt_load_falls_behind(op, evidence->settings.core_max) &&
+            (load.behind < 0 || op->pending_growth_per_s > growth_max)) {
+            load.behind = (int32_t)i;
+            growth_max = op->pending_growth_per_s;
         }
         double usage = 0;
         if (!kt_load_usage(op, &usage)) {
@@ -46,13 +61,14 @@ struct kt_load kt_load_classify(const struct kt_evidence *evidence) {
     if (load.busiest < 0) {
         return load;
     }
-    if (load.backpressured >= 0) {
-        load.state =
-            load.usage_max >= evidence->settings.core_max ? KT_STATE_UNDER : KT_STATE_NORMAL;
+    if (load.behind >= 0 ||
+        (load.backpressured >= 0 && load.usage_max >= evidence->settings.core_max)) {
+        load.state = KT_STATE_UNDER;
+    } else if (load.backpressured < 0 && load.shrinkable > 0 &&
+               load.usage_mean < evidence->settings.core_min) {
+        load.state = KT_STATE_OVER;
     } else {
-        load.state = load.shrinkable > 0 && load.usage_mean < evidence->settings.core_min
-                         ? KT_STATE_OVER
-                         : KT_STATE_NORMAL;
+        load.state = KT_STATE_NORMAL;
     }
     return load;
 }

@@ -56,9 +56,9 @@ static enum kt_err set_properties(rd_kafka_conf_t *conf, struct kt_error *error)
     static const struct {
         const char *name, *value;
     } properties[] = {
-        {"isolation.level", "read_committed"},   {"enable.partition.eof", "true"},
-        {"enable.auto.commit", "false"},         {"allow.auto.create.topics", "false"},
-        {"queued.max.messages.kbytes", "16384"}, {"auto.offset.reset", "error"},
+        {"isolation.level", "read_committed"}, {"enable.partition.eof", "true"},
+        {"enable.auto.commit", "false"},       {"allow.auto.create.topics", "false"},
+        {"auto.offset.reset", "error"},
     };
     for (size_t i = 0; i < sizeof properties / sizeof properties[0]; i++) {
         enum kt_err err = kt_client_set(conf, properties[i].name, properties[i].value, error);

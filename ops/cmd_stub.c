@@ -10,11 +10,8 @@
         fprintf(stderr, "kontune: %s has not landed\n", argv[0]);                                  \
         return KT_EXIT_FAILED;                                                                     \
     }
-STUB(kt_cmd_worker)
 STUB(kt_cmd_replay)
 STUB(kt_cmd_suggest)
-STUB(kt_cmd_topics)
 STUB(kt_cmd_config)
 STUB(kt_cmd_history)
-STUB(kt_cmd_commands)
 STUB(kt_cmd_demo)

@@ -14,7 +14,10 @@
 #define POINTS KT_GP_POINTS_MAX
 
 /* Distances 0, 1, … of the kernel table; larger or fractional ones cost an exp each. */
-#define TABLE 512
+#define TABLE 256
+
+/* Rows of the factor are worked on in blocks of this many columns; POINTS is a multiple. */
+#define BLOCK 4
 
 /* Correlations below 2⁻⁶⁰ are zero in the factor: l √(2 · 60 ln 2) = 9.12 l. Together they move an
  * eigenvalue by less than the rounding of the diagonal does. */
@@ -24,10 +27,14 @@ static const double ln_2pi = 1.8378770664093454836;
 
 /* The search over ln l. */
 #define GRID_MAX        128
-#define GRID_STEP       0.3 /* where l is of the order of the distances */
+#define GRID_STEP       0.35
 #define GRID_STEP_FAR   0.7 /* beyond the range of x, where every likelihood is a power law */
 #define REFINED_MAX     3   /* local maxima that are refined */
 #define BRENT_STEPS_MAX 60
+#define GAIN_MIN        1e-9  /* relative gain of log likelihood not worth another step */
+#define TRAIL_MAX       0.015 /* within this of ln l a parabola is the likelihood, to GAIN_MIN */
+#define EDGE_STRIDES    8
+#define EDGE_STRIDE     0.004
 #define SIGMA_STEPS_MAX 40
 
 struct kt_gp {
@@ -37,12 +44,13 @@ struct kt_gp {
     struct kt_gp_params params;
     double x[POINTS]; /* ascending */
     double y[POINTS];
-    double yy;                 /* yᵀy */
-    double table[TABLE];       /* exp(−d²/2l²) */
-    size_t end[POINTS];        /* row i of the factor ends before this column */
-    double u[POINTS * POINTS]; /* C = UᵀU, row-major, upper triangle */
-    double z[POINTS];          /* U⁻ᵀ y */
-    double weights[POINTS];    /* σf² K⁻¹y = C⁻¹y */
+    double yy;                   /* yᵀy */
+    double table[TABLE];         /* exp(−d²/2l²) */
+    size_t end[POINTS];          /* row i of the factor ends before this column */
+    double u[POINTS * POINTS];   /* C = UᵀU, row-major, upper triangle */
+    double inverse_root[POINTS]; /* 1 / Uₖₖ; the diagonal of u itself keeps the pivots */
+    double z[POINTS];            /* U⁻ᵀ y */
+    double weights[POINTS];      /* σf² K⁻¹y = C⁻¹y */
     double scratch[POINTS];
 };
 
@@ -103,10 +111,13 @@ static double correlation(double distance, double length_scale) {
 
 /* Fills the table for whole distances up to and including `reach`. */
 static void fill_table(struct kt_gp *gp, double length_scale, double reach) {
-    if (!gp->integral)
-        return;
-    for (size_t d = 0; d < TABLE && (double)d <= reach; d++)
+    size_t d = 0;
+    for (; d < TABLE && (double)d <= reach; d++) {
         gp->table[d] = correlation((double)d, length_scale);
+        if (gp->table[d] == 0)
+            break;
+    }
+    memset(gp->table + d, 0, (TABLE - d) * sizeof *gp->table);
 }
 
 static double table_or_exp(const struct kt_gp *gp, bool whole, double distance,
@@ -115,22 +126,43 @@ static double table_or_exp(const struct kt_gp *gp, bool whole, double distance,
                                      : correlation(distance, length_scale);
 }
 
-/* Sets the upper triangle of C = R(l) + tI inside its envelope. */
+/* The first column of the block that column j is in, and the first of the next. */
+static size_t block_of(size_t j) {
+    return j & ~(size_t)(BLOCK - 1);
+}
+
+/* Sets the upper triangle of C = R(l) + tI inside its envelope, and zeroes to whole blocks. */
 static void fill_matrix(struct kt_gp *gp, double length_scale, double t) {
+    size_t n = gp->n;
     double reach = REACH * length_scale;
-    fill_table(gp, length_scale, fmin(reach, gp->x[gp->n - 1] - gp->x[0]));
+    double range = fmin(reach, gp->x[n - 1] - gp->x[0]);
+    /* few points far apart have fewer pairs than there are distances */
+    bool whole = gp->integral && range < 0.5 * (double)(n * n);
+    if (whole)
+        fill_table(gp, length_scale, range);
     size_t end = 0;
-    for (size_t i = 0; i < gp->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         double *row = gp->u + i * POINTS;
+        memset(row + block_of(i), 0, (i - block_of(i)) * sizeof *row);
         row[i] = 1 + t;
         if (end < i + 1)
             end = i + 1;
-        for (; end < gp->n && gp->x[end] - gp->x[i] <= reach; end++) {
+        for (; end < n && gp->x[end] - gp->x[i] <= reach; end++) {
         }
         for (size_t j = i + 1; j < end; j++)
-            row[j] = table_or_exp(gp, gp->integral, gp->x[j] - gp->x[i], length_scale);
+            row[j] = table_or_exp(gp, whole, gp->x[j] - gp->x[i], length_scale);
         gp->end[i] = end;
+        memset(row + end, 0, (block_of(end + BLOCK - 1) - end) * sizeof *row);
     }
+}
+
+/* target −= scale · row over the columns first ≤ j < end, in whole blocks. What that touches beyond
+ * the columns asked for is zero on the right and below the diagonal on the left: never read. */
+static void subtract_scaled(double *restrict target, const double *restrict row, double scale,
+                            size_t first, size_t end) {
+    for (size_t j = first; j < end; j += BLOCK)
+        for (size_t m = 0; m < BLOCK; m++)
+            target[j + m] -= scale * row[j + m];
 }
 
 /* C = UᵀU in place, right-looking, inside the envelope (rows end in ascending columns, so the
@@ -154,14 +186,11 @@ static bool factor(struct kt_gp *gp, double t, double *ln_det) {
         }
         double root = sqrt(pivot);
         double inverse = 1 / root;
-        row[k] = root;
+        gp->inverse_root[k] = inverse;
         for (size_t j = k + 1; j < end; j++)
             row[j] *= inverse;
         for (size_t i = k + 1; i < end; i++) {
-            double *restrict target = gp->u + i * POINTS;
-            double scale = row[i];
-            for (size_t j = i; j < end; j++)
-                target[j] -= scale * row[j];
+            subtract_scaled(gp->u + i * POINTS, row, row[i], block_of(i), end);
         }
     }
     *ln_det = sum + log(product);
@@ -172,8 +201,8 @@ static bool factor(struct kt_gp *gp, double t, double *ln_det) {
 static void solve_forward(const struct kt_gp *gp, double *restrict v, size_t first) {
     for (size_t k = first; k < gp->n; k++) {
         const double *row = gp->u + k * POINTS;
-        v[k] /= row[k];
-        double scale = v[k];
+        double scale = v[k] * gp->inverse_root[k];
+        v[k] = scale;
         for (size_t j = k + 1; j < gp->end[k]; j++)
             v[j] -= scale * row[j];
     }
@@ -186,7 +215,7 @@ static void solve_backward(const struct kt_gp *gp, double *v) {
         double sum = v[k];
         for (size_t j = k + 1; j < gp->end[k]; j++)
             sum -= row[j] * v[j];
-        v[k] = sum / row[k];
+        v[k] = sum * gp->inverse_root[k];
     }
 }
 
@@ -242,7 +271,8 @@ static bool condition(struct kt_gp *gp, struct kt_gp_params params, double *log_
     *log_likelihood = log_likelihood_at(gp, &evidence, s);
     memcpy(gp->weights, gp->z, gp->n * sizeof *gp->weights);
     solve_backward(gp, gp->weights);
-    fill_table(gp, params.length_scale, INFINITY);
+    if (gp->integral)
+        fill_table(gp, params.length_scale, INFINITY);
     return true;
 }
 
@@ -355,10 +385,22 @@ struct search {
     double start; /* σf to begin from */
     double worth;
     struct candidate best;
+    struct candidate trail[3]; /* the best three of this refinement, best first */
 };
 
 /* Stands for "not positive definite" in Brent's method, which wants finite numbers. */
 #define REFUSED 1e150
+
+static void remember(struct search *search, struct candidate here) {
+    if (here.log_likelihood > search->best.log_likelihood)
+        search->best = here;
+    for (int i = 0; i < 3; i++)
+        if (here.log_likelihood > search->trail[i].log_likelihood) {
+            struct candidate worse = search->trail[i];
+            search->trail[i] = here;
+            here = worse;
+        }
+}
 
 /* −log likelihood at ln l, the largest over σf; remembers the best seen. */
 static double profile(double ln_l, void *ctx) {
@@ -366,23 +408,35 @@ static double profile(double ln_l, void *ctx) {
     struct candidate here = {.ln_l = ln_l, .sigma_f = search->start};
     here.log_likelihood =
         maximise_sigma(search->gp, exp(ln_l), search->start, search->worth, 1e-7, &here.sigma_f);
-    if (here.log_likelihood > search->best.log_likelihood)
-        search->best = here;
+    remember(search, here);
     return isfinite(here.log_likelihood) ? -here.log_likelihood : REFUSED;
 }
 
-/* Whether a parabola through the bracket's three points promises less than `gain`. */
-static bool is_flat(const gsl_min_fminimizer *brent, double gain) {
-    double left = brent->x_minimum - brent->x_lower;
-    double right = brent->x_upper - brent->x_minimum;
-    double f_left = brent->f_lower - brent->f_minimum;
-    double f_right = brent->f_upper - brent->f_minimum;
-    if (f_left > REFUSED / 2 || f_right > REFUSED / 2)
+/* Whether the best three points are close together and a parabola through them promises next to
+ * nothing. (The bracket says less: Brent's method closes in from one side.) */
+static bool is_refined(const struct candidate trail[3]) {
+    double to_1 = trail[1].ln_l - trail[0].ln_l;
+    double to_2 = trail[2].ln_l - trail[0].ln_l;
+    if (!isfinite(trail[2].log_likelihood) || fmax(fabs(to_1), fabs(to_2)) > TRAIL_MAX)
         return false;
-    double slope =
-        (f_right * left * left - f_left * right * right) / (left * right * (left + right));
-    double curvature = 2 * (f_right * left + f_left * right) / (left * right * (left + right));
-    return slope * slope <= 2 * gain * curvature;
+    double slope_1 = (trail[0].log_likelihood - trail[1].log_likelihood) / to_1;
+    double slope_2 = (trail[0].log_likelihood - trail[2].log_likelihood) / to_2;
+    double bend = (slope_1 - slope_2) / (to_1 - to_2); /* half the second derivative */
+    double slope = slope_1 - bend * to_1;              /* at the best */
+    return slope * slope <= 4 * bend * GAIN_MIN * (1 + fabs(trail[0].log_likelihood));
+}
+
+/* Where C stops being positive definite the edge is ragged: rounding decides, for about one part in
+ * thirty of l. Steps over it in small strides as long as that finds something better. */
+static void probe_edge(struct search *search) {
+    double from = search->best.ln_l;
+    for (int stride = 1; stride <= EDGE_STRIDES; stride++) {
+        (void)profile(from + EDGE_STRIDE * stride, search);
+        if (search->best.ln_l > from) {
+            from = search->best.ln_l;
+            stride = 0;
+        }
+    }
 }
 
 /* Refines a local maximum of the grid, middle, between its neighbours. */
@@ -390,6 +444,11 @@ static void refine(struct search *search, const struct candidate *left,
                    const struct candidate *middle, const struct candidate *right) {
     gsl_function f = {.function = profile, .params = search};
     search->start = middle->sigma_f;
+    for (int i = 0; i < 3; i++)
+        search->trail[i] = (struct candidate){.log_likelihood = -INFINITY};
+    remember(search, *middle);
+    remember(search, *left);
+    remember(search, *right);
     double f_left = isfinite(left->log_likelihood) ? -left->log_likelihood : REFUSED;
     double f_right = isfinite(right->log_likelihood) ? -right->log_likelihood : REFUSED;
     gsl_min_fminimizer *brent = search->gp->brent;
@@ -399,14 +458,14 @@ static void refine(struct search *search, const struct candidate *left,
     for (int step = 0; step < BRENT_STEPS_MAX; step++) {
         if (gsl_min_fminimizer_iterate(brent))
             return;
-        double width = brent->x_upper - brent->x_lower;
-        if (width < 1e-9 || is_flat(brent, 1e-9))
+        if (brent->x_upper - brent->x_lower < 1e-9 || is_refined(search->trail))
             return;
     }
 }
 
-/* Scans ln l over everything the data can tell apart: below a seventh of the least distance R is
- * the identity, above the bound there is nothing. Returns the number of candidates. */
+/* Scans ln l over everything the data can tell apart: below a ninth of the least distance R is
+ * the identity, up to a quarter the likelihood is linear in the largest correlation, above the
+ * bound there is nothing. Returns the number of candidates. */
 static size_t scan(struct search *search, struct candidate grid[GRID_MAX]) {
     struct kt_gp *gp = search->gp;
     double range = gp->x[gp->n - 1] - gp->x[0];
@@ -414,7 +473,8 @@ static size_t scan(struct search *search, struct candidate grid[GRID_MAX]) {
     for (size_t i = 1; i < gp->n; i++)
         least = fmin(least, gp->x[i] - gp->x[i - 1]);
     double last = log(KT_GP_LENGTH_SCALE_MAX);
-    double ln_l = log(clip(least / 7, KT_GP_LENGTH_SCALE_MIN, KT_GP_LENGTH_SCALE_MAX));
+    double ln_l = log(clip(least / 9, KT_GP_LENGTH_SCALE_MIN, KT_GP_LENGTH_SCALE_MAX));
+    double near = log(least / 4);
     double far = log(range) + 1;
     size_t count = 0;
     while (count < GRID_MAX) {
@@ -429,7 +489,7 @@ static size_t scan(struct search *search, struct candidate grid[GRID_MAX]) {
         if (ln_l >= last)
             break;
         search->start = here->sigma_f;
-        ln_l = fmin(last, ln_l + (ln_l < far ? GRID_STEP : GRID_STEP_FAR));
+        ln_l = fmin(last, fmax(near, ln_l + (ln_l < far ? GRID_STEP : GRID_STEP_FAR)));
     }
     return count;
 }
@@ -462,6 +522,9 @@ static struct candidate maximise(struct kt_gp *gp) {
         done[at] = true;
         search.worth = search.best.log_likelihood - margin;
         refine(&search, &grid[at - 1], &grid[at], &grid[at + 1]);
+        if (!isfinite(grid[at + 1].log_likelihood) && search.best.ln_l > grid[at - 1].ln_l &&
+            search.best.ln_l < grid[at + 1].ln_l)
+            probe_edge(&search);
     }
     return search.best;
 }

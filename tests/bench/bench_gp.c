@@ -69,7 +69,8 @@ static int decide(struct kt_gp *gp, const struct history *history) {
 
 static double cpu_ns(void) {
     struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    /* of this thread: BLAS libraries start others, whose idling is not the surrogate's */
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 

@@ -126,12 +126,246 @@ static void a_singular_covariance_is_reported(void **state) {
     assert_true(kt_gp_mean(*state, 3) == 0);
 }
 
+/* How far a value may be from the oracle's, relative to it (to 1 where it is smaller than 1 and
+ * floor is 1). */
+static void assert_close(const char *name, const char *what, double ours, double theirs,
+                         double tolerance, double floor) {
+    if (!(fabs(ours - theirs) <= tolerance * fmax(floor, fabs(theirs))))
+        fail_msg("%s: %s is %.17g, the oracle's %.17g", name, what, ours, theirs);
+}
+
+static FILE *open_fixture(const char *path) {
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    int c;
+    while ((c = getc(file)) != '\n') /* the line that says what is what */
+        assert_int_not_equal(c, EOF);
+    return file;
+}
+
+static void read_points(FILE *file, struct points *points) {
+    assert_in_range(points->n, 1, POINTS);
+    for (size_t i = 0; i < points->n; i++)
+        assert_int_equal(fscanf(file, "%lf %lf", &points->x[i], &points->y[i]), 2);
+}
+
+static void likelihoods_and_predictions_agree_with_scipy_and_scikit_learn(void **state) {
+    FILE *file = open_fixture(KT_FIXTURES "/gp/golden.txt");
+    char name[64];
+    struct points points;
+    struct kt_gp_params params;
+    double expected;
+    size_t predictions;
+    int cases = 0;
+    while (fscanf(file, " case %63s %zu %lf %lf %lf %zu", name, &points.n, &params.length_scale,
+                  &params.sigma_f, &expected, &predictions) == 6) {
+        read_points(file, &points);
+        double log_likelihood;
+        assert_int_equal(kt_gp_set(*state, points.x, points.y, points.n, params, &log_likelihood),
+                         KT_ERR_OK);
+        assert_close(name, "log likelihood", log_likelihood, expected, 1e-8, 1);
+        for (size_t i = 0; i < predictions; i++) {
+            double x, mean, stddev, our_mean, our_stddev;
+            assert_int_equal(fscanf(file, "%lf %lf %lf", &x, &mean, &stddev), 3);
+            kt_gp_predict(*state, x, &our_mean, &our_stddev);
+            assert_close(name, "mean", our_mean, mean, 1e-8, 0);
+            assert_close(name, "stddev", our_stddev, stddev, 1e-8, 0);
+            assert_true(kt_gp_mean(*state, x) == our_mean);
+        }
+        cases++;
+    }
+    assert_true(feof(file));
+    assert_int_equal(fclose(file), 0);
+    assert_in_range(cases, 25, 1000);
+}
+
+/* At least: to 1e-6 relative, about what L-BFGS-B itself leaves undone. */
+static void the_search_is_at_least_as_good_as_twenty_starts_of_scipy(void **state) {
+    FILE *file = open_fixture(KT_FIXTURES "/gp/histories.txt");
+    char name[64];
+    struct points points;
+    double expected;
+    int histories = 0, reached = 0, beaten = 0;
+    while (fscanf(file, " history %63s %zu %lf %*f %*f", name, &points.n, &expected) == 3) {
+        read_points(file, &points);
+        struct kt_gp_params params;
+        double log_likelihood = fit(*state, &points, &params);
+        double slack = 1e-6 * fmax(1, fabs(expected));
+        histories++;
+        reached += log_likelihood >= expected - slack;
+        beaten += log_likelihood > expected + slack;
+        if (log_likelihood < expected - slack)
+            print_message("%s: log likelihood %.9g, scipy's %.9g\n", name, log_likelihood,
+                          expected);
+    }
+    assert_true(feof(file));
+    assert_int_equal(fclose(file), 0);
+    print_message("of %d histories, the likelihood is at least scipy's in %d, more in %d\n",
+                  histories, reached, beaten);
+    assert_int_equal(histories, 200);
+    assert_true(reached * 100 >= histories * 99);
+}
+
+/* Awkward histories: kind × length × scale. */
+enum kind { EQUAL, LINE, USL, FALLING, NOISY, ALTERNATING, KINDS };
+
+static struct points make_points(enum kind kind, size_t n, size_t stride, double scale) {
+    struct points points = {.n = n};
+    uint32_t random = 7;
+    for (size_t i = 0; i < n; i++) {
+        double x = (double)(1 + i * stride);
+        random = random * 1664525u + 1013904223u;
+        double noise = (double)(random >> 8) / (1 << 24) - 0.5;
+        const double y[KINDS] = {
+            [EQUAL] = 1,
+            [LINE] = x,
+            [USL] = x / (1 + 0.03 * (x - 1)),
+            [FALLING] = 1 / x,
+            [NOISY] = x / (1 + 0.03 * (x - 1)) * (1 + 0.05 * noise),
+            [ALTERNATING] = i % 2 ? 1 : 1e-6,
+        };
+        points.x[i] = x;
+        points.y[i] = scale * y[kind];
+    }
+    return points;
+}
+
+static const size_t lengths[] = {1, 2, 3, 5, 16, 64};
+static const double scales[] = {1e-3, 1, 1e2, 1e4, 1e6, 1e12};
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static void assert_sound(struct kt_gp *gp, const struct points *points) {
+    struct kt_gp_params params;
+    assert_true(isfinite(fit(gp, points, &params)));
+    assert_true(params.length_scale >= KT_GP_LENGTH_SCALE_MIN);
+    assert_true(params.length_scale <= KT_GP_LENGTH_SCALE_MAX);
+    assert_true(params.sigma_f >= KT_GP_SIGMA_F_MIN && params.sigma_f <= KT_GP_SIGMA_F_MAX);
+    for (int p = 0; p <= 400; p += p < 140 ? 1 : 37) {
+        double mean, stddev;
+        kt_gp_predict(gp, p, &mean, &stddev);
+        assert_true(isfinite(mean));
+        assert_true(stddev >= 0 && stddev <= KT_GP_SIGMA_F_MAX);
+    }
+}
+
+static void every_finite_history_gets_a_finite_answer(void **state) {
+    for (int kind = 0; kind < KINDS; kind++)
+        for (size_t n = 0; n < COUNT(lengths); n++)
+            for (size_t s = 0; s < COUNT(scales); s++) {
+                struct points points =
+                    make_points((enum kind)kind, lengths[n], 1 + s % 2, scales[s]);
+                assert_sound(*state, &points);
+            }
+    const struct points odd[] = {
+        {.n = 3, .x = {1, 50, 128}, .y = {1e6, 2e7, 1e7}},
+        {.n = 3, .x = {1, 2, 3}, .y = {0, 0, 0}},
+        {.n = 2, .x = {1, 1 + 1e-15}, .y = {1e6, 2e6}},
+        {.n = 3, .x = {-1e100, 0, 1e100}, .y = {1e100, -1e100, 1e100}},
+        {.n = 3, .x = {1e9, 1e9 + 1, 2e9}, .y = {1e-3, 1e12, 5}},
+        {.n = 2, .x = {1, 2}, .y = {1e-300, 1e-300}},
+    };
+    for (size_t i = 0; i < COUNT(odd); i++)
+        assert_sound(*state, &odd[i]);
+}
+
+/* Where the likelihood pushes l to the edge of what double precision can factor, a factor made of
+ * rounding errors would predict nonsense. */
+static void smooth_curves_are_predicted_between_their_points(void **state) {
+    for (int kind = EQUAL; kind <= USL; kind++)
+        for (size_t n = 4; n <= POINTS; n += n < 8 ? 1 : 7)
+            for (double scale = 10; scale < 1e7; scale *= 7) {
+                struct points points = make_points((enum kind)kind, n, 2, scale);
+                struct kt_gp_params params;
+                fit(*state, &points, &params);
+                for (size_t i = 1; i < n; i++) {
+                    double x = 0.5 * (points.x[i - 1] + points.x[i]);
+                    double middle = 0.5 * (points.y[i - 1] + points.y[i]);
+                    if (fabs(kt_gp_mean(*state, x) / middle - 1) > 0.1)
+                        fail_msg("kind %d, n = %zu, scale %g: %g at %g, between %g and %g", kind, n,
+                                 scale, kt_gp_mean(*state, x), x, points.y[i - 1], points.y[i]);
+                }
+            }
+}
+
+/* The search against brute force, without anybody's optimiser. */
+static void no_other_hyper_parameters_on_a_fine_grid_are_likelier(void **state) {
+    static const double noisy_scales[] = {1e-3, 1, 1e3, 1e5, 1e7};
+    for (size_t s = 0; s < COUNT(noisy_scales); s++)
+        for (size_t n = 2; n <= 12; n += 5) {
+            struct points points = make_points(NOISY, n, 1 + n % 3, noisy_scales[s]);
+            struct kt_gp_params params;
+            double found = fit(*state, &points, &params);
+            for (double l = 1e-2; l <= KT_GP_LENGTH_SCALE_MAX; l *= 1.11)
+                for (double sigma_f = KT_GP_SIGMA_F_MIN; sigma_f <= KT_GP_SIGMA_F_MAX;
+                     sigma_f *= 1.3) {
+                    double value;
+                    params = (struct kt_gp_params){l, sigma_f};
+                    if (kt_gp_set(*state, points.x, points.y, n, params, &value))
+                        continue;
+                    if (value > found + 1e-6 * fmax(1, fabs(found)))
+                        fail_msg("n = %zu, scale %g: %.9g at l = %g, sigma_f = %g, found %.9g", n,
+                                 noisy_scales[s], value, l, sigma_f, found);
+                }
+        }
+}
+
+static void one_point_is_fitted_in_closed_form(void **state) {
+    const struct points points = {.n = 1, .x = {7}, .y = {1234}};
+    struct kt_gp_params params;
+    double log_likelihood = fit(*state, &points, &params);
+    double variance = points.y[0] * points.y[0]; /* σf² + jitter = y² */
+    assert_close("one", "sigma_f", params.sigma_f, 1234, 1e-14, 0);
+    assert_close("one", "log likelihood", log_likelihood,
+                 -0.5 * (1 + log(variance) + log(2 * acos(-1))), 1e-14, 0);
+    assert_close("one", "mean", kt_gp_mean(*state, 7), 1234, 1e-12, 0);
+}
+
+static void the_answer_depends_on_the_points_alone(void **state) {
+    struct points points = make_points(NOISY, 16, 3, 1e5);
+    struct points reversed = {.n = points.n};
+    for (size_t i = 0; i < points.n; i++) {
+        reversed.x[i] = points.x[points.n - 1 - i];
+        reversed.y[i] = points.y[points.n - 1 - i];
+    }
+    struct points other = make_points(LINE, POINTS, 1, 1);
+    struct kt_gp_params params, again, used;
+    struct kt_gp *fresh = kt_gp_new();
+    assert_non_null(fresh);
+    double first = fit(fresh, &points, &params);
+    double mean = kt_gp_mean(fresh, 5);
+    kt_gp_free(fresh);
+    fit(*state, &other, &used); /* leaves its own factor and table behind */
+    double second = fit(*state, &reversed, &again);
+    assert_true(first == second);
+    assert_true(mean == kt_gp_mean(*state, 5));
+    assert_memory_equal(&params, &again, sizeof params);
+}
+
+static void setting_the_fitted_parameters_gives_the_same_bits(void **state) {
+    struct points points = mapper();
+    struct kt_gp_params params;
+    double fitted = fit(*state, &points, &params);
+    double mean = kt_gp_mean(*state, 11);
+    double set;
+    assert_int_equal(kt_gp_set(*state, points.x, points.y, points.n, params, &set), KT_ERR_OK);
+    assert_true(fitted == set);
+    assert_true(mean == kt_gp_mean(*state, 11));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_seeds_example_needs_eleven),
         cmocka_unit_test(the_seeds_table_is_fitted_better_than_from_either_of_its_starts),
         cmocka_unit_test(what_cannot_be_a_history_is_refused),
         cmocka_unit_test(a_singular_covariance_is_reported),
+        cmocka_unit_test(likelihoods_and_predictions_agree_with_scipy_and_scikit_learn),
+        cmocka_unit_test(the_search_is_at_least_as_good_as_twenty_starts_of_scipy),
+        cmocka_unit_test(every_finite_history_gets_a_finite_answer),
+        cmocka_unit_test(smooth_curves_are_predicted_between_their_points),
+        cmocka_unit_test(no_other_hyper_parameters_on_a_fine_grid_are_likelier),
+        cmocka_unit_test(one_point_is_fitted_in_closed_form),
+        cmocka_unit_test(the_answer_depends_on_the_points_alone),
+        cmocka_unit_test(setting_the_fitted_parameters_gives_the_same_bits),
     };
     return cmocka_run_group_tests_name("gp", tests, set_up, tear_down);
 }

@@ -30,12 +30,12 @@ static const double ln_2pi = 1.8378770664093454836;
 #define GRID_STEP       0.35
 #define GRID_STEP_FAR   0.7 /* beyond the range of x, where every likelihood is a power law */
 #define REFINED_MAX     3   /* local maxima that are refined */
-#define BRENT_STEPS_MAX 60
+#define BRENT_STEPS_MAX 30
 #define GAIN_MIN        1e-9  /* relative gain of log likelihood not worth another step */
 #define TRAIL_MAX       0.015 /* within this of ln l a parabola is the likelihood, to GAIN_MIN */
 #define EDGE_STRIDES    8
 #define EDGE_STRIDE     0.004
-#define SIGMA_STEPS_MAX 40
+#define SIGMA_STEPS_MAX 24
 
 struct kt_gp {
     gsl_min_fminimizer *brent;
@@ -156,6 +156,14 @@ static void fill_matrix(struct kt_gp *gp, double length_scale, double t) {
     }
 }
 
+/* What one factorisation tells: log likelihood at (l, s = σf²) is
+ * −½ (q/s + n ln s + ln|C| + n ln 2π). */
+struct evidence {
+    double ln_det;      /* ln|C| */
+    double least_pivot; /* about the least eigenvalue of C */
+    double q;           /* yᵀC⁻¹y */
+};
+
 /* target −= scale · row over the columns first ≤ j < end, in whole blocks. What that touches beyond
  * the columns asked for is zero on the right and below the diagonal on the left: never read. */
 static void subtract_scaled(double *restrict target, const double *restrict row, double scale,
@@ -167,18 +175,20 @@ static void subtract_scaled(double *restrict target, const double *restrict row,
 
 /* C = UᵀU in place, right-looking, inside the envelope (rows end in ascending columns, so the
  * factor fills nothing outside it). False at the first pivot that is not positive by more than
- * rounding. ln_det gets ln|C|. */
-static bool factor(struct kt_gp *gp, double t, double *ln_det) {
+ * rounding. */
+static bool factor(struct kt_gp *gp, double t, struct evidence *evidence) {
     size_t n = gp->n;
     double least = (double)n * DBL_EPSILON * (1 + t);
     double product = 1;
     double sum = 0;
+    evidence->least_pivot = 1 + t;
     for (size_t k = 0; k < n; k++) {
         double *row = gp->u + k * POINTS;
         size_t end = gp->end[k];
         double pivot = row[k];
         if (!(pivot > least))
             return false;
+        evidence->least_pivot = fmin(evidence->least_pivot, pivot);
         product *= pivot;
         if (product < 1e-200 || product > 1e200) {
             sum += log(product);
@@ -193,7 +203,7 @@ static bool factor(struct kt_gp *gp, double t, double *ln_det) {
             subtract_scaled(gp->u + i * POINTS, row, row[i], block_of(i), end);
         }
     }
-    *ln_det = sum + log(product);
+    evidence->ln_det = sum + log(product);
     return true;
 }
 
@@ -238,17 +248,10 @@ static double inverse_trace(struct kt_gp *gp) {
     return trace;
 }
 
-/* What one factorisation tells: log likelihood at (l, s = σf²) is
- * −½ (q/s + n ln s + ln|C| + n ln 2π). */
-struct evidence {
-    double ln_det; /* ln|C| */
-    double q;      /* yᵀC⁻¹y */
-};
-
 static bool evaluate(struct kt_gp *gp, double length_scale, double s, struct evidence *evidence) {
     double t = KT_GP_JITTER / s;
     fill_matrix(gp, length_scale, t);
-    if (!factor(gp, t, &evidence->ln_det))
+    if (!factor(gp, t, evidence))
         return false;
     memcpy(gp->z, gp->y, gp->n * sizeof *gp->z);
     solve_forward(gp, gp->z, 0);
@@ -317,64 +320,63 @@ static double bound_at(const struct kt_gp *gp, double s) {
     return -0.5 * (gp->yy / (s * n + KT_GP_JITTER) + n * log(KT_GP_JITTER) + n * ln_2pi);
 }
 
-/* Maximises over σf at one l. Setting the derivative by ln s to zero gives
+/* Where the derivative by ln s is zero,
  *
- *     s = (q − t aᵀa) / (n − t tr C⁻¹),   a = C⁻¹y, t = jitter/s
+ *     s = (q − t aᵀa) / (n − t tr C⁻¹),   a = C⁻¹y, t = jitter/s;
  *
- * which is iterated inside a bracket: lo, where the right side is larger, and hi, where it is
- * smaller or C is not positive definite. Where adding t to 1 changes nothing the right side does
- * not depend on s, and one factorisation is the whole answer. `start` is where to begin, `worth`
- * the log likelihood below which nobody is interested. */
+ * returns the right side, clipped to the bounds. The trace costs as much as the factor. Against
+ * the least pivot, which is near the least eigenvalue, a tiny jitter has no part in it, and the
+ * right side is q/n. */
+static double propose_variance(struct kt_gp *gp, const struct evidence *evidence, double t) {
+    double n = (double)gp->n;
+    if (t < 1e-6 * evidence->least_pivot)
+        return clip_variance(evidence->q / n);
+    memcpy(gp->weights, gp->z, gp->n * sizeof *gp->weights);
+    solve_backward(gp, gp->weights);
+    double fitted = evidence->q - t * square_sum(gp->weights, gp->n);
+    double freedom = n - t * inverse_trace(gp);
+    return clip_variance(freedom > 0 ? fmax(0, fitted) / freedom : 0);
+}
+
+/* Maximises over σf at one l: iterates s ← propose_variance inside a bracket of lo, where that is
+ * larger than s, and hi, where it is smaller or C is not positive definite. Where adding t to 1
+ * changes nothing C does not depend on s, and one factorisation is the whole answer. start is
+ * where to begin, worth the log likelihood below which nobody is interested. Returns −INFINITY if
+ * nothing worthwhile is positive definite. */
 static double maximise_sigma(struct kt_gp *gp, double length_scale, double start, double worth,
                              double tolerance, double *sigma_f) {
-    double lo = KT_GP_SIGMA_F_MIN * KT_GP_SIGMA_F_MIN;
-    double hi = KT_GP_SIGMA_F_MAX * KT_GP_SIGMA_F_MAX;
+    double lo = clip_variance(0);
+    double hi = clip_variance(INFINITY);
     double s = clip_variance(start * start);
     double best = -INFINITY;
-    for (int step = 0; step < SIGMA_STEPS_MAX; step++) {
+    for (int step = 0; step < SIGMA_STEPS_MAX && hi > lo * (1 + tolerance); step++) {
         struct evidence evidence;
-        double t = KT_GP_JITTER / s;
         if (!evaluate(gp, length_scale, s, &evidence)) {
-            /* all s with 1 + t == 1 share this C */
+            /* every s with 1 + t == 1 has this C */
             hi = fmin(s, 2 * KT_GP_JITTER / DBL_EPSILON);
-            if (bound_at(gp, hi) < worth || hi <= lo)
+            if (bound_at(gp, hi) < worth)
                 break;
             double safe = KT_GP_JITTER / (4 * (double)gp->n * DBL_EPSILON);
             s = safe > lo && safe < hi ? safe : sqrt(lo * hi);
-            if (hi / lo < 1 + tolerance)
-                break;
             continue;
         }
-        double next;
-        bool exact = 1 + t == 1;
-        if (exact) {
-            next = clip_variance(evidence.q / (double)gp->n);
-            if (1 + KT_GP_JITTER / next == 1)
-                s = next;
-        } else {
-            memcpy(gp->weights, gp->z, gp->n * sizeof *gp->weights);
-            solve_backward(gp, gp->weights);
-            double aa = square_sum(gp->weights, gp->n);
-            double freedom = (double)gp->n - t * inverse_trace(gp);
-            next = clip_variance(freedom > 0 ? fmax(0, evidence.q - t * aa) / freedom : lo);
-        }
+        double t = KT_GP_JITTER / s;
+        double next = propose_variance(gp, &evidence, t);
+        if (1 + t == 1 && 1 + KT_GP_JITTER / next == 1)
+            s = next;
         double value = log_likelihood_at(gp, &evidence, s);
         if (value > best) {
             best = value;
             *sigma_f = sqrt(s);
         }
-        if (fabs(log(next / s)) < tolerance)
+        if (fabs(next / s - 1) < tolerance)
             break;
-        if (next > s) {
-            lo = s;
-            /* the quadratic form falls no faster than 1/s, the determinant only grows */
-            if (value + 0.5 * evidence.q / s * (1 - s / hi) < worth)
-                break;
-        } else {
+        if (next < s)
             hi = s;
-        }
-        if (hi / lo < 1 + tolerance)
-            break;
+        else if (value + 0.5 * evidence.q / s * (1 - s / hi) < worth)
+            break; /* q/s falls no faster than 1/s, the determinant only grows */
+        else
+            lo = s;
         s = next > lo && next < hi ? next : sqrt(lo * hi);
     }
     return best;

@@ -137,8 +137,6 @@ enum kt_err kt_partition_job(struct kt_partition *partition, struct kt_durable *
         return kt_fail(error, KT_ERR_NOMEM, "no memory for a job");
     }
     job->hash = hash;
-    job->newest_ms = INT64_MIN;
-    job->seen_ms = INT64_MIN;
     kt_arena_init(&job->arena, STATE_CHUNK_BYTES, STATE_LIMIT_BYTES);
     enum kt_err err = kt_job_reload(job, partition->number, durable, error);
     if (err == KT_ERR_NOT_FOUND) {

@@ -30,8 +30,8 @@ struct kt_job {
     struct kt_open_window *windows;
     struct kt_open_window *spare; /* closed ones to be used again: they fit this job's size */
     size_t spare_count;
-    int64_t newest_ms; /* largest timestamp accepted from the job */
-    int64_t seen_ms;   /* the partition's watermark when its newest event was accepted */
+    int64_t newest_ms; /* largest timestamp accepted from the job; 0: none yet */
+    int64_t seen_ms;   /* the partition's watermark when its newest event was accepted; 0: none */
 };
 
 struct kt_partition {

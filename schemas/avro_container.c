@@ -75,10 +75,11 @@ static enum kt_err take_long(struct kt_byte_source *source, int64_t *value,
     return kt_fail(error, KT_ERR_DECODE, "a number is longer than 64 bits");
 }
 
-/* A metadata key or value, in sight until the next call; *len of its bytes are to be skipped. */
+/* A metadata key or value: in sight, to be skipped by the caller. */
 static enum kt_err see_bytes(struct kt_byte_source *source, struct kt_str *bytes,
                              struct kt_error *error) {
     int64_t len = 0;
+    *bytes = (struct kt_str){NULL, 0};
     enum kt_err err = take_long(source, &len, error);
     if (err != KT_ERR_OK) {
         return err;

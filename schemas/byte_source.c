@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define CHUNK_BYTES 65536
+#define CHUNK_BYTES 65536U
 
 struct kt_byte_source {
     gzFile gz;
@@ -64,7 +64,7 @@ static bool make_room(struct kt_byte_source *source) {
     if (source->capacity - source->end >= CHUNK_BYTES) {
         return true;
     }
-    const size_t capacity = source->capacity * 2 + 2 * CHUNK_BYTES;
+    const size_t capacity = source->capacity * 2 + 2 * (size_t)CHUNK_BYTES;
     char *data = realloc(source->data, capacity);
     if (data == NULL) {
         return false;

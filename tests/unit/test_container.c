@@ -131,7 +131,7 @@ static size_t deflate_raw(const void *bytes, size_t len, unsigned char *out, siz
     assert_int_equal(
         deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
         Z_OK);
-    z.next_in = (unsigned char *)(uintptr_t)bytes;
+    z.next_in = (unsigned char *)bytes;
     z.avail_in = (unsigned)len;
     z.next_out = out;
     z.avail_out = (unsigned)size;
@@ -258,14 +258,14 @@ static void avro_c_reads_what_was_written(void **state) {
     assert_int_equal(avro_file_reader(f->path, &oracle), 0);
     avro_schema_t schema = avro_file_reader_get_writer_schema(oracle);
     avro_value_iface_t *iface = avro_generic_class_from_schema(schema);
-    avro_value_t value;
+    avro_value_t value = {0};
     assert_int_equal(avro_generic_value_new(iface, &value), 0);
     for (int i = 0; i < RECORDING_EVENTS; i++) {
         struct kt_metric_event event;
         bool resumable = false;
         assert_int_equal(kt_file_reader_next(expected, &event, &resumable, NULL), KT_ERR_OK);
         assert_int_equal(avro_file_reader_read_value(oracle, &value), 0);
-        avro_value_t field;
+        avro_value_t field = {0};
         int64_t timestamp_ms = 0;
         assert_int_equal(avro_value_get_by_name(&value, "timestamp_ms", &field, NULL), 0);
         assert_int_equal(avro_value_get_long(&field, &timestamp_ms), 0);

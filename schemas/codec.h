@@ -94,23 +94,32 @@ KT_MUST_CHECK enum kt_err kt_record_dump_json(FILE *stream, const struct kt_reco
 /* ---- files ------------------------------------------------------------------------------- */
 
 /* Reads records of one type from an Avro container (null or deflate codec; any resolvable writer's
- * schema) or JSON lines (also gzip-compressed), told apart by the first bytes. */
+ * schema) or JSON lines, told apart by the first bytes; either may be gzip-compressed. Path "-" is
+ * standard input. Bounded: a line to 1 MiB, a block to 16 MiB. KT_ERR_IO, KT_ERR_FRAMING,
+ * KT_ERR_SCHEMA, KT_ERR_TRUNCATED, KT_ERR_DECODE, KT_ERR_LIMIT, KT_ERR_NOMEM; the message begins
+ * with the path. */
 struct kt_file_reader;
 KT_MUST_CHECK enum kt_err kt_file_reader_open(const struct kt_record_type *type, const char *path,
                                               struct kt_file_reader **out, struct kt_error *error);
-/* The next record, valid until the next call. KT_ERR_NOT_FOUND at the end. A bad record gives its
- * error, with file and line (or record number), and *resumable says whether the next call goes on
- * behind it. */
+/* The next record, valid until the next call. KT_ERR_NOT_FOUND at the end. Any other error comes
+ * with file and line (`events.jsonl:7: …`) or record number (`events.avro: record 7: …`), and
+ * *resumable says whether the next call goes on behind what was wrong: behind a bad line, or behind
+ * the block of a bad record. What is wrong with the file itself stays wrong: every later call gives
+ * the same error. */
 KT_MUST_CHECK enum kt_err kt_file_reader_next(struct kt_file_reader *reader, void *record,
                                               bool *resumable, struct kt_error *error);
 /* Line (JSON) or record number (Avro) of the last record, from 1. */
 int64_t kt_file_reader_position(const struct kt_file_reader *reader);
 void kt_file_reader_close(struct kt_file_reader *reader);
 
-/* Writes an Avro container (path ends in .avro) or JSON lines (any other path, "-" = stdout). */
+/* Writes an Avro container (path ends in .avro, deflated) or JSON lines (any other path, "-" =
+ * stdout; gzip-compressed when the path ends in .gz). What was at the path is replaced. KT_ERR_IO,
+ * KT_ERR_SCHEMA, KT_ERR_NOMEM; the message begins with the path. */
 struct kt_file_writer;
 KT_MUST_CHECK enum kt_err kt_file_writer_open(const struct kt_record_type *type, const char *path,
                                               struct kt_file_writer **out, struct kt_error *error);
+/* KT_ERR_FULL, KT_ERR_IO; KT_ERR_INVALID and KT_ERR_LIMIT for a record that cannot be written. The
+ * first failure is final: the file lacks a record, and every later call says so again. */
 KT_MUST_CHECK enum kt_err kt_file_writer_append(struct kt_file_writer *writer, const void *record,
                                                 struct kt_error *error);
 /* Flushes and closes; the file is complete only if this returns KT_ERR_OK. The writer is freed

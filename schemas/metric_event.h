@@ -85,11 +85,11 @@ struct kt_metric_event {
 
 extern const struct kt_record_type kt_metric_event_type;
 
-/* Checks what the schema cannot: names present, at most KT_NAME_BYTES_MAX bytes of
- * UTF-8 and without NUL, subtask, parallelism
- * and counters in range, no measure negative or infinite (a NaN measure is legal: it means "not
- * known"), timestamp_ms from 2001 to 2200 (1e12 … 7.26e12). KT_ERR_INVALID names the field and its
- * value. */
+/* Checks what the schema cannot: names present, at most KT_NAME_BYTES_MAX bytes of UTF-8 without
+ * NUL; subtask, parallelism and counters in range; no measure negative or infinite (a NaN measure
+ * is legal: it means "not known"); timestamp_ms from 2001 to 2200 (1e12 … 7.26e12), which a time in
+ * seconds is not. KT_ERR_INVALID names the field, what was expected and its value. Costs no
+ * allocation. */
 KT_MUST_CHECK enum kt_err kt_metric_event_check(const struct kt_metric_event *event,
                                                 struct kt_error *error);
 

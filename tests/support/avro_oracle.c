@@ -53,7 +53,7 @@ static bool value_says(avro_value_t value, enum kt_kind kind, const struct kt_fi
 
 static avro_value_t unwrap(avro_value_t value) {
     while (avro_value_get_type(&value) == AVRO_UNION) {
-        avro_value_t branch;
+        avro_value_t branch = {0};
         must(avro_value_get_current_branch(&value, &branch));
         value = branch;
     }
@@ -65,7 +65,7 @@ static bool record_says(avro_value_t value, const struct kt_record_type *type, c
     for (size_t i = 0; i < type->count; i++) {
         const struct kt_field *field = &type->fields[i];
         snprintf(path + len, sizeof path - len, ".%s", field->name);
-        avro_value_t child;
+        avro_value_t child = {0};
         must(avro_value_get_by_name(&value, field->name, &child, NULL));
         child = unwrap(child);
         const bool is_null = avro_value_get_type(&child) == AVRO_NULL;
@@ -89,7 +89,7 @@ static bool array_says(avro_value_t value, const struct kt_field *field, const v
     }
     for (size_t i = 0; i < count; i++) {
         snprintf(path + len, sizeof path - len, "[%zu]", i);
-        avro_value_t item;
+        avro_value_t item = {0};
         must(avro_value_get_by_index(&value, i, &item, NULL));
         if (!value_says(unwrap(item), field->item, field,
                         (const char *)array->items + i * field->item_size)) {
@@ -202,7 +202,7 @@ static void randomise_items(avro_value_t value, struct random_source *source, in
     must(avro_value_reset(&value));
     const size_t count = depth > DEPTH_MAX ? 0 : random_below(source, source->items_max + 1);
     for (size_t i = 0; i < count; i++) {
-        avro_value_t item;
+        avro_value_t item = {0};
         char key[32];
         snprintf(key, sizeof key, "key%zu", i);
         if (avro_value_get_type(&value) == AVRO_ARRAY) {
@@ -218,7 +218,7 @@ static void randomise_fields(avro_value_t value, struct random_source *source, i
     size_t count = 0;
     must(avro_value_get_size(&value, &count));
     for (size_t i = 0; i < count; i++) {
-        avro_value_t child;
+        avro_value_t child = {0};
         must(avro_value_get_by_index(&value, i, &child, NULL));
         randomise(child, source, depth + 1);
     }
@@ -226,7 +226,7 @@ static void randomise_fields(avro_value_t value, struct random_source *source, i
 
 static void randomise_union(avro_value_t value, struct random_source *source, int depth) {
     const size_t count = avro_schema_union_size(avro_value_get_schema(&value));
-    avro_value_t branch;
+    avro_value_t branch = {0};
     /* Far down the first branch is taken: that ends a recursive schema whose null comes first. */
     const size_t index = depth > DEPTH_MAX ? 0 : random_below(source, count);
     must(avro_value_set_branch(&value, (int)index, &branch));

@@ -56,8 +56,8 @@ static double random_double(struct random_source *source) {
 }
 
 static struct kt_str random_string(struct random_source *source, struct kt_arena *arena) {
-    static const char *const pieces[] = {"a", "Source: Kafka -> Map", "é",
-                                         "→", "\xF0\x9F\x98\x80",     "0"};
+    static const char *const pieces[] = {
+        "a", "Source: Kafka -> Map", "é", "→", "\xF0\x9F\x98\x80", "0", "\"quoted\"\\", "\t\x01"};
     struct kt_str text = {must(kt_arena_alloc(arena, 256)), 0};
     const size_t count = random_below(source, 9);
     for (size_t i = 0; i < count; i++) {

@@ -76,20 +76,18 @@ int64_t kt_window_first_offset(const struct kt_window *window) {
 
 /* ---- texts ------------------------------------------------------------------------------- */
 
-/* Memory from the window's arena, with the error that its absence means. */
-static enum kt_err text_alloc(struct kt_window *window, size_t bytes, void *out,
-                              struct kt_error *error) {
+/* Memory from the window's arena; NULL, with *err saying why, when there is none. */
+static void *text_alloc(struct kt_window *window, size_t bytes, enum kt_err *err,
+                        struct kt_error *error) {
     void *memory = kt_arena_alloc(&window->arena, bytes);
-    if (memory == NULL) {
-        if (bytes > KT_WINDOW_TEXT_BYTES_MAX - window->arena.used_bytes) {
-            return kt_fail(error, KT_ERR_LIMIT,
-                           "the names and edges of a job take more than %u bytes in one window",
-                           KT_WINDOW_TEXT_BYTES_MAX);
-        }
-        return kt_fail(error, KT_ERR_NOMEM, "out of memory for %zu bytes of names", bytes);
+    if (memory == NULL && bytes > KT_WINDOW_TEXT_BYTES_MAX - window->arena.used_bytes) {
+        *err = kt_fail(error, KT_ERR_LIMIT,
+                       "the names and edges of a job take more than %u bytes in one window",
+                       KT_WINDOW_TEXT_BYTES_MAX);
+    } else if (memory == NULL) {
+        *err = kt_fail(error, KT_ERR_NOMEM, "out of memory for %zu bytes of names", bytes);
     }
-    *(void **)out = memory;
-    return KT_ERR_OK;
+    return memory;
 }
 
 /* Room at least doubles, so that names that keep changing cannot fill the arena. */
@@ -97,9 +95,9 @@ static enum kt_err text_set(struct kt_window *window, struct kt_text *text, stru
                             struct kt_error *error) {
     if (text->data == NULL || value.len > text->capacity) {
         const size_t capacity = value.len > 2 * text->capacity ? value.len : 2 * text->capacity;
-        char *data = NULL;
-        enum kt_err err = text_alloc(window, capacity, &data, error);
-        if (err != KT_ERR_OK) {
+        enum kt_err err = KT_ERR_OK;
+        char *data = text_alloc(window, capacity, &err, error);
+        if (data == NULL) {
             return err;
         }
         text->data = data;
@@ -384,9 +382,9 @@ static enum kt_err upstream_set(struct kt_window *window, struct kt_vertex *vert
     if (count > vertex->upstream_capacity) {
         const size_t capacity =
             count > 2 * vertex->upstream_capacity ? count : 2 * vertex->upstream_capacity;
-        struct kt_edge_text *edges = NULL;
-        enum kt_err err = text_alloc(window, capacity * sizeof *edges, &edges, error);
-        if (err != KT_ERR_OK) {
+        enum kt_err err = KT_ERR_OK;
+        struct kt_edge_text *edges = text_alloc(window, capacity * sizeof *edges, &err, error);
+        if (edges == NULL) {
             return err;
         }
         if (vertex->upstream_capacity > 0) {

@@ -202,9 +202,12 @@ static enum kt_err compile_union(struct compiler *c, const struct kt_avro_node *
     if (set == NULL || branches == NULL) {
         return KT_ERR_NOMEM;
     }
+    if (writer->count == 0) {
+        return plan_fail(c, "the writer's union has no branches");
+    }
     size_t fitting = 0;
     struct kt_error *outer = c->error;
-    struct kt_error refused = {.message = "the writer's union has no branches"};
+    struct kt_error refused = {.code = KT_ERR_OK};
     c->error = &refused;
     for (size_t i = 0; i < writer->count; i++) {
         size_t path = strlen(c->path);

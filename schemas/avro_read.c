@@ -15,6 +15,9 @@
 
 #include <stdio.h>
 
+/* Values inside values that are skipped: a recursive type could go on for ever. */
+#define SKIP_DEPTH_MAX 256
+
 struct reader {
     const unsigned char *at;
     const unsigned char *start;
@@ -279,8 +282,8 @@ static bool skip_value(struct reader *r, const struct kt_avro_node *type, unsign
     if (type->bytes_min == 0) {
         return true;
     }
-    if (depth == KT_SCHEMA_DEPTH_MAX) {
-        return fail(r, KT_ERR_LIMIT, "values are nested deeper than %d", KT_SCHEMA_DEPTH_MAX);
+    if (depth == SKIP_DEPTH_MAX) {
+        return fail(r, KT_ERR_LIMIT, "values are nested deeper than %d", SKIP_DEPTH_MAX);
     }
     switch (type->type) {
     case KT_AVRO_NULL:

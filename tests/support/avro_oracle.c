@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "schemas/avro_schema.h"
 #include "schemas/framing.h"
 
 #define DEPTH_MAX 12
@@ -49,7 +50,7 @@ void avro_oracle_read(struct avro_oracle *oracle, const void *body, size_t len) 
 static char path[512];
 
 static bool value_says(avro_value_t value, enum kt_kind kind, const struct kt_field *field,
-                       const void *from);
+                       const struct kt_avro_node *reader, const void *from);
 
 static avro_value_t unwrap(avro_value_t value) {
     while (avro_value_get_type(&value) == AVRO_UNION) {
@@ -60,18 +61,52 @@ static avro_value_t unwrap(avro_value_t value) {
     return value;
 }
 
-static bool record_says(avro_value_t value, const struct kt_record_type *type, const void *record) {
+/* Whether a field holds its default, of the shapes that our schemas use: null, a number, "", false,
+ * a symbol, no items. */
+static bool default_says(const json_t *json, bool has, const struct kt_field *field,
+                         const void *from) {
+    if (json == NULL || json_is_null(json) || field->nullable) {
+        return json_is_null(json) && !has;
+    }
+    switch (field->kind) {
+    case KT_KIND_BOOL:
+        return *(const bool *)from == json_is_true(json);
+    case KT_KIND_INT:
+        return *(const int32_t *)from == json_integer_value(json);
+    case KT_KIND_LONG:
+        return *(const int64_t *)from == json_integer_value(json);
+    case KT_KIND_STRING:
+        return kt_str_equal(*(const struct kt_str *)from, kt_str_of(json_string_value(json)));
+    case KT_KIND_ENUM:
+        return *(const int *)from == kt_enum_find(field->enums, kt_str_of(json_string_value(json)));
+    case KT_KIND_ARRAY:
+        return ((const struct kt_array *)from)->count == json_array_size(json);
+    default:
+        fail_msg("no default of this kind is expected");
+        return false;
+    }
+}
+
+static bool record_says(avro_value_t value, const struct kt_record_type *type,
+                        const struct kt_avro_node *reader, const void *record) {
     const size_t len = strlen(path);
     for (size_t i = 0; i < type->count; i++) {
         const struct kt_field *field = &type->fields[i];
+        const struct kt_avro_field *own = &reader->u.fields[i];
+        const void *from = (const char *)record + field->offset;
+        const bool has = !field->nullable || ((*(const uint64_t *)record >> i) & 1) != 0;
         snprintf(path + len, sizeof path - len, ".%s", field->name);
         avro_value_t child = {0};
-        must(avro_value_get_by_name(&value, field->name, &child, NULL));
+        if (avro_value_get_by_name(&value, field->name, &child, NULL) != 0) {
+            if (!default_says(own->fallback, has, field, from)) {
+                return false;
+            }
+            continue;
+        }
         child = unwrap(child);
         const bool is_null = avro_value_get_type(&child) == AVRO_NULL;
-        const bool has = !field->nullable || ((*(const uint64_t *)record >> i) & 1) != 0;
-        if (has == is_null ||
-            (has && !value_says(child, field->kind, field, (const char *)record + field->offset))) {
+        if (has == is_null || (has && !value_says(child, field->kind, field,
+                                                  kt_avro_without_null(own->type), from))) {
             return false;
         }
     }
@@ -79,7 +114,8 @@ static bool record_says(avro_value_t value, const struct kt_record_type *type, c
     return true;
 }
 
-static bool array_says(avro_value_t value, const struct kt_field *field, const void *from) {
+static bool array_says(avro_value_t value, const struct kt_field *field,
+                       const struct kt_avro_node *reader, const void *from) {
     const struct kt_array *array = from;
     const size_t len = strlen(path);
     size_t count = 0;
@@ -91,7 +127,7 @@ static bool array_says(avro_value_t value, const struct kt_field *field, const v
         snprintf(path + len, sizeof path - len, "[%zu]", i);
         avro_value_t item = {0};
         must(avro_value_get_by_index(&value, i, &item, NULL));
-        if (!value_says(unwrap(item), field->item, field,
+        if (!value_says(unwrap(item), field->item, field, reader->u.items,
                         (const char *)array->items + i * field->item_size)) {
             return false;
         }
@@ -140,15 +176,20 @@ static bool string_says(avro_value_t value, struct kt_str text) {
     return kt_str_equal(text, (struct kt_str){data, len});
 }
 
-static bool enum_says(avro_value_t value, const struct kt_enum_type *type, int index) {
+static bool enum_says(avro_value_t value, const struct kt_enum_type *type,
+                      const struct kt_avro_node *reader, int index) {
     int theirs = -1;
     must(avro_value_get_enum(&value, &theirs));
     const char *symbol = avro_schema_enum_get(avro_value_get_schema(&value), theirs);
-    return symbol != NULL && strcmp(symbol, kt_enum_symbol(type, index)) == 0;
+    assert_non_null(symbol);
+    if (kt_enum_find(type, kt_str_of(symbol)) < 0) {
+        symbol = reader->symbol_default;
+    }
+    return strcmp(symbol, kt_enum_symbol(type, index)) == 0;
 }
 
 static bool value_says(avro_value_t value, enum kt_kind kind, const struct kt_field *field,
-                       const void *from) {
+                       const struct kt_avro_node *reader, const void *from) {
     int flag = 0;
     switch (kind) {
     case KT_KIND_BOOL:
@@ -166,19 +207,23 @@ static bool value_says(avro_value_t value, enum kt_kind kind, const struct kt_fi
     case KT_KIND_STRING:
         return string_says(value, *(const struct kt_str *)from);
     case KT_KIND_ENUM:
-        return enum_says(value, field->enums, *(const int *)from);
+        return enum_says(value, field->enums, reader, *(const int *)from);
     case KT_KIND_RECORD:
-        return record_says(value, field->record, from);
+        return record_says(value, field->record, reader, from);
     case KT_KIND_ARRAY:
-        return array_says(value, field, from);
+        return array_says(value, field, reader, from);
     }
     return false;
 }
 
 const char *avro_oracle_difference(struct avro_oracle *oracle, const struct kt_record_type *type,
                                    const void *record) {
+    struct kt_avro_schema reader;
+    assert_int_equal(kt_avro_schema_parse(type->schema_text, &reader, NULL), KT_ERR_OK);
     snprintf(path, sizeof path, "%s", type->name);
-    return record_says(oracle->value, type, record) ? NULL : path;
+    const bool same = record_says(oracle->value, type, reader.root, record);
+    kt_avro_schema_free(&reader);
+    return same ? NULL : path;
 }
 
 /* ---- random values ----------------------------------------------------------------------- */

@@ -22,9 +22,10 @@ void avro_oracle_close(struct avro_oracle *oracle);
 /* Reads a body (without frame) into oracle->value; all bytes must be used. */
 void avro_oracle_read(struct avro_oracle *oracle, const void *body, size_t len);
 
-/* NULL when the value, of a schema that has all of the type's fields by name, says what the record
- * says; else the path of the first difference. Numbers compare after the promotions of Avro, a
- * value in a union by its branch. */
+/* NULL when the record is what Avro's rules of resolution make of the value; else the path of the
+ * first difference. Numbers compare after promotion, a value in a union by its branch, a field that
+ * the value's schema lacks with the default in the type's own schema, an enum by its symbol, an
+ * unknown symbol with the enum's default. Aliases are not looked at. */
 const char *avro_oracle_difference(struct avro_oracle *oracle, const struct kt_record_type *type,
                                    const void *record);
 

@@ -137,7 +137,7 @@ static void a_byte_behind_the_record_is_refused(void **state) {
     kt_arena_init(&arena, 1024, ARENA_BYTES);
     assert_int_equal(kt_encoder_new(&kt_partition_state_type, &encoder, NULL), KT_ERR_OK);
     assert_int_equal(kt_decoder_new(&kt_partition_state_type, &decoder, NULL), KT_ERR_OK);
-    struct kt_partition_state partition = {7, INT64_MIN};
+    struct kt_partition_state partition = {.next_offset = 7, .watermark_ms = INT64_MIN};
     assert_int_equal(kt_encode(encoder, &partition, &frame, NULL), KT_ERR_OK);
     frame.data[frame.len] = 0;
     assert_int_equal(decode_exact(decoder, frame.data, frame.len + 1, &arena, &error),

@@ -10,7 +10,7 @@
 #define PUBLISHER_TIMEOUT_MS 30000
 #define COMMITTED_TIMEOUT_MS 20000
 #define RESTORE_STALL_MS     60000
-#define RESTORE_WAIT_MS      50
+#define RESTORE_WAIT_MS      10
 /* Waits for a record: short with a transaction open, whose age must be looked at. */
 #define POLL_OPEN_MS 2
 #define POLL_IDLE_MS 20

@@ -338,7 +338,8 @@ struct commands {
     json_t *list;
 };
 
-/* As `kontune replay --json` prints it: a real number without a fraction reads back as an integer. */
+/* As `kontune replay --json` prints it: a real number without a fraction reads back as an integer.
+ */
 static json_t *as_printed(const struct kt_rescale_command *command) {
     char *text = NULL;
     size_t len = 0;
@@ -484,6 +485,14 @@ int kt_test_worker_end(struct kt_test_worker *worker, int signal_number) {
     return status;
 }
 
+int kt_test_worker_wait_end(struct kt_test_worker *worker, int limit_s, char **log) {
+    const int status = wait_end(worker, limit_s);
+    *log = slurp(worker->log);
+    free(worker->log);
+    *worker = (struct kt_test_worker){0};
+    return status;
+}
+
 void kt_test_worker_wait_log(const struct kt_test_worker *worker, const char *text, int times,
                              int limit_s) {
     const int64_t deadline = kt_test_clock_ms() + (int64_t)limit_s * 1000;
@@ -509,8 +518,5 @@ void kt_test_worker_wait_log(const struct kt_test_worker *worker, const char *te
 int kt_test_worker_run(const struct kt_test_stage *stage, const char *instance, int limit_s,
                        char **log) {
     struct kt_test_worker worker = kt_test_worker_start(stage, instance);
-    const int status = wait_end(&worker, limit_s);
-    *log = slurp(worker.log);
-    free(worker.log);
-    return status;
+    return kt_test_worker_wait_end(&worker, limit_s, log);
 }

@@ -83,6 +83,8 @@ struct kt_test_worker {
 struct kt_test_worker kt_test_worker_start(const struct kt_test_stage *stage, const char *instance);
 /* Sends the signal and waits for the end; returns the exit status, or 128 + signal. */
 int kt_test_worker_end(struct kt_test_worker *worker, int signal_number);
+/* Waits until it ends by itself; returns its status, its log in *log (malloc'd). */
+int kt_test_worker_wait_end(struct kt_test_worker *worker, int limit_s, char **log);
 /* Waits until the log holds text (at least times times); aborts with the log after limit_s. */
 void kt_test_worker_wait_log(const struct kt_test_worker *worker, const char *text, int times,
                              int limit_s);

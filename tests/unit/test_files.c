@@ -330,6 +330,45 @@ static void files_that_cannot_be_read_are_named(void **state) {
     assert_open_refused(fixture->folder, KT_ERR_IO, message);
 }
 
+/* Puts a file in the place of a standard stream; the descriptor to put back. */
+static int redirect(int standard, const char *path, int flags) {
+    (void)fflush(stdout);
+    const int saved = dup(standard);
+    const int fd = open(path, flags, 0600);
+    assert_true(saved >= 0 && fd >= 0);
+    assert_int_equal(dup2(fd, standard), standard);
+    close(fd);
+    return saved;
+}
+
+static void restore(int standard, int saved) {
+    assert_int_equal(dup2(saved, standard), standard);
+    close(saved);
+}
+
+static void a_dash_means_the_standard_streams(void **state) {
+    const char *path = path_in(state, "stream.jsonl");
+    const int out = redirect(STDOUT_FILENO, path, O_WRONLY | O_CREAT);
+    struct kt_file_reader *reader = NULL;
+    struct kt_file_writer *writer = NULL;
+    const enum kt_err opened = kt_file_writer_open(&kt_metric_event_type, "-", &writer, NULL);
+    const struct kt_metric_event event = {.vertex_id = KT_STR("v"), .timestamp_ms = 7};
+    enum kt_err written = opened;
+    if (opened == KT_ERR_OK) {
+        written = kt_file_writer_append(writer, &event, NULL);
+        const enum kt_err closed = kt_file_writer_close(writer, NULL);
+        written = written == KT_ERR_OK ? closed : written;
+    }
+    restore(STDOUT_FILENO, out);
+    assert_int_equal(written, KT_ERR_OK);
+
+    const int in = redirect(STDIN_FILENO, path, O_RDONLY);
+    assert_int_equal(kt_file_reader_open(&kt_metric_event_type, "-", &reader, NULL), KT_ERR_OK);
+    assert_next_event(reader, "v");
+    assert_end(reader);
+    restore(STDIN_FILENO, in);
+}
+
 /* ---- writing ----------------------------------------------------------------------------- */
 
 static void a_file_that_cannot_be_created_is_named(void **state) {
@@ -390,6 +429,7 @@ int main(void) {
         TEST(truncated_gzip_gives_its_lines_and_then_an_error),
         TEST(damaged_gzip_is_an_error),
         TEST(files_that_cannot_be_read_are_named),
+        TEST(a_dash_means_the_standard_streams),
         TEST(a_file_that_cannot_be_created_is_named),
         TEST(a_full_disk_is_reported_for_json_lines),
         TEST(a_full_disk_is_reported_for_compressed_lines),

@@ -175,14 +175,21 @@ static enum kt_err broker_offer(void *ctx, const struct kt_metric_event *events,
         if (err != KT_ERR_OK) {
             return err;
         }
-        const rd_kafka_resp_err_t sent = rd_kafka_producev(
-            broker->producer, RD_KAFKA_V_TOPIC("flink.metrics"), RD_KAFKA_V_PARTITION(0),
-            RD_KAFKA_V_KEY(broker->key, strlen(broker->key)),
-            RD_KAFKA_V_VALUE(broker->bytes.data, broker->bytes.len),
-            RD_KAFKA_V_TIMESTAMP(events[i].timestamp_ms), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_END);
-        if (sent != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            return kt_fail(error, KT_ERR_KAFKA, "flink.metrics: %s", rd_kafka_err2str(sent));
+        /* librdkafka's interface takes pointers to what it does not change. */
+        rd_kafka_vu_t parts[] = {
+            {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = "flink.metrics"},
+            {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0},
+            {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)broker->key, strlen(broker->key)}},
+            {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {broker->bytes.data, broker->bytes.len}},
+            {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = events[i].timestamp_ms},
+            {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        };
+        rd_kafka_error_t *failure =
+            rd_kafka_produceva(broker->producer, parts, sizeof parts / sizeof parts[0]);
+        if (failure != NULL) {
+            (void)kt_fail(error, KT_ERR_KAFKA, "flink.metrics: %s", rd_kafka_error_string(failure));
+            rd_kafka_error_destroy(failure);
+            return KT_ERR_KAFKA;
         }
     }
     const rd_kafka_resp_err_t flushed = rd_kafka_flush(broker->producer, FLUSH_LIMIT_MS);

@@ -176,33 +176,28 @@ static bool difference_same_times(struct difference a, struct difference b) {
     return a.known && b.known && a.from_ms == b.from_ms && a.to_ms == b.to_ms;
 }
 
-/* Growth of all three clocks together between two points: what the task manager itself says has
- * passed. False unless all three were sampled at the same two times and moved. */
-static bool clocks_between(const struct kt_subtask *subtask, enum point from, enum point to,
-                           struct difference *sum) {
-    *sum = difference_between(subtask, KT_MEASURE_BUSY, from, to);
-    /* What busy lost in a step back the others gained: its raw growth belongs in the sum. */
-    sum->delta = sample_at(subtask, KT_MEASURE_BUSY, to).value -
-                 sample_at(subtask, KT_MEASURE_BUSY, from).value;
-    for (unsigned m = KT_MEASURE_BACKPRESSURED; m <= KT_MEASURE_IDLE; m++) {
-        const struct difference d = difference_between(subtask, m, from, to);
-        if (!difference_same_times(*sum, d)) {
-            return false;
+/* Growth in ms of all three clocks together over the same time as d: what the task manager itself
+ * says has passed. 0 unless all three were sampled at d's two times. In double precision: counters
+ * of any size come from outside. */
+static double clocks_during(const struct kt_subtask *subtask, struct difference d, enum point from,
+                            enum point to) {
+    double sum_ms = 0;
+    for (unsigned m = KT_MEASURE_CLOCK; m < KT_MEASURES; m++) {
+        if (!difference_same_times(d, difference_between(subtask, m, from, to))) {
+            return 0;
         }
-        sum->delta += d.delta;
+        /* What busy lost in a step back the others gained: its raw growth belongs in the sum. */
+        sum_ms += (double)(sample_at(subtask, m, to).value - sample_at(subtask, m, from).value);
     }
-    return sum->delta > 0;
+    return sum_ms;
 }
 
 /* Time in ms that a difference spans: Flink's clocks are exact where timestamps are late by up to
- * one poll, so they are used wherever they were sampled together with the counter. */
+ * one poll, so they are used wherever they were sampled together with the counter and moved. */
 static double difference_elapsed_ms(const struct kt_subtask *subtask, struct difference d,
                                     enum point from, enum point to, int32_t clocks) {
-    struct difference sum;
-    if (clocks_between(subtask, from, to, &sum) && difference_same_times(sum, d)) {
-        return (double)sum.delta / clocks;
-    }
-    return (double)(d.to_ms - d.from_ms);
+    const double sum_ms = clocks_during(subtask, d, from, to);
+    return sum_ms > 0 ? sum_ms / clocks : (double)(d.to_ms - d.from_ms);
 }
 
 /* ---- what was measured ------------------------------------------------------------------- */

@@ -689,6 +689,33 @@ static void window_longer_than_the_limit_is_refused(void **state) {
     assert_int_equal(kt_window_end_ms(window), KT_TEST_START_MS + KT_WINDOW_MS_MAX);
 }
 
+static void measures_of_any_size_stay_finite(void **state) {
+    (void)state;
+    for (int32_t subtask = -1; subtask < 2; subtask++) {
+        for (int64_t at_ms = 0; at_ms < 60000; at_ms += 10000) {
+            struct kt_reporter reporter = kt_reporter_default();
+            reporter.parallelism = KT_PARALLELISM_MAX;
+            reporter.subtask = subtask;
+            reporter.rates = true;
+            struct kt_metric_event event = kt_reporter_event(&reporter, at_ms);
+            const int64_t total = at_ms < 30000 ? 0 : INT64_MAX;
+            event.records_in_total = event.records_out_total = event.busy_ms_total = total;
+            event.idle_ms_total = event.backpressured_ms_total = total;
+            event.records_in_per_s = event.busy_ms_per_s = 1.7e308;
+            event.pending_records = at_ms < 30000 ? 0 : 1.7e308;
+            KT_SET(&event, KT_EVENT_PENDING_RECORDS);
+            add(&event);
+        }
+    }
+    const struct kt_vertex_summary *a = vertex_a();
+    const double measures[] = {a->rate_in_per_s, a->rate_out_per_s,      a->busy,
+                               a->backpressured, a->rate_first_half,     a->pending_records,
+                               a->ability,       a->pending_growth_per_s};
+    for (size_t i = 0; i < sizeof measures / sizeof *measures; i++) {
+        assert_true(isfinite(measures[i]));
+    }
+}
+
 static void vertices_are_bounded_and_come_out_in_the_order_of_their_ids(void **state) {
     (void)state;
     static char ids[KT_OPERATORS_MAX + 1][16];
@@ -997,6 +1024,7 @@ int main(void) {
         TEST(event_outside_of_the_window_is_refused),
         TEST(subtask_out_of_range_is_refused),
         TEST(window_longer_than_the_limit_is_refused),
+        TEST(measures_of_any_size_stay_finite),
         TEST(vertices_are_bounded_and_come_out_in_the_order_of_their_ids),
         TEST(names_are_bounded),
         TEST(huge_subtask_index_takes_no_more_memory_than_a_small_one),

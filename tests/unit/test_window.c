@@ -376,6 +376,20 @@ static void whole_vertex_is_used_beside_incomplete_subtasks(void **state) {
     assert_near(vertex_a()->ability, 2500);
 }
 
+static void restart_of_a_subtask_shows_beside_the_whole_vertex(void **state) {
+    (void)state;
+    feed_whole("a", true, 1);
+    struct kt_reporter reporter = kt_reporter_default();
+    reporter.parallelism = 4;
+    struct kt_metric_event event = kt_reporter_event(&reporter, 0);
+    add(&event);
+    assert_false(vertex_a()->restarted);
+    reporter.attempt_ms = -200000;
+    event = kt_reporter_event(&reporter, 0);
+    add(&event);
+    assert_true(vertex_a()->restarted);
+}
+
 static void whole_vertex_fills_in_what_subtasks_lack(void **state) {
     (void)state;
     feed_whole("a", false, 1); /* smoothed rates */
@@ -573,11 +587,14 @@ static void counter_that_falls_and_recovers_shows_as_reset(void **state) {
 static void counter_that_falls_between_the_halves_shows_as_reset(void **state) {
     (void)state;
     struct kt_reporter reporter = kt_reporter_default();
+    reporter.parallelism = 2;
     for (int64_t at_ms = 0; at_ms < 60000; at_ms += 2000) {
         struct kt_metric_event event = kt_reporter_event(&reporter, at_ms);
         event.idle_ms_total -= at_ms > 30000 ? 40000 : 0;
         add(&event);
     }
+    reporter.subtask = 1; /* nothing falls */
+    kt_reporter_feed(&reporter, window);
     assert_true(vertex_a()->counter_reset);
     assert_false(KT_HAS(vertex_a(), KT_SUM_IDLE));
 }
@@ -600,19 +617,22 @@ static void busy_time_may_step_back_by_a_wait_that_is_booked_late(void **state) 
     assert_true(kt_test_vertex(summary, "fall")->counter_reset);
 }
 
-static void subtask_whose_clocks_stand_still_is_stale(void **state) {
+static void subtask_whose_clocks_stand_still_makes_its_vertex_stale(void **state) {
     (void)state;
-    struct kt_reporter reporter = kt_reporter_default();
-    reporter.parallelism = 2;
-    kt_reporter_feed(&reporter, window);
-    assert_false(vertex_a()->stale);
-    reporter.subtask = 1;
-    for (int64_t at_ms = 0; at_ms < 60000; at_ms += 2000) {
-        struct kt_metric_event event = kt_reporter_event(&reporter, 0);
-        event.timestamp_ms = KT_TEST_START_MS + at_ms;
-        add(&event);
+    for (int32_t still = -1; still < 2; still++) { /* none, the first, the last */
+        kt_window_clear(window, KT_TEST_START_MS, KT_TEST_START_MS + KT_TEST_WINDOW_MS, 0);
+        struct kt_reporter reporter = kt_reporter_default();
+        reporter.parallelism = 2;
+        for (reporter.subtask = 0; reporter.subtask < 2; reporter.subtask++) {
+            for (int64_t at_ms = 0; at_ms < 60000; at_ms += 2000) {
+                struct kt_metric_event event =
+                    kt_reporter_event(&reporter, reporter.subtask == still ? 0 : at_ms);
+                event.timestamp_ms = KT_TEST_START_MS + at_ms;
+                add(&event);
+            }
+        }
+        assert_int_equal(vertex_a()->stale, still >= 0);
     }
-    assert_true(vertex_a()->stale);
 }
 
 static void idle_subtask_is_not_stale(void **state) {
@@ -974,6 +994,31 @@ static void order_of_events_does_not_matter(void **state) {
     }
 }
 
+static void of_two_values_at_one_time_the_larger_is_the_newest(void **state) {
+    (void)state;
+    for (int64_t larger_first = 0; larger_first < 2; larger_first++) {
+        kt_window_clear(window, KT_TEST_START_MS, KT_TEST_START_MS + KT_TEST_WINDOW_MS, 0);
+        for (int64_t i = 0; i < 4; i++) { /* twice at the beginning, twice at the end */
+            const int64_t more = i % 2 == larger_first ? 0 : 1;
+            struct kt_reporter reporter = kt_reporter_default();
+            struct kt_metric_event event = kt_reporter_event(&reporter, i / 2 * 40000);
+            event.records_in_total += more * 2000;
+            event.max_parallelism = (int32_t)(100 + more);
+            event.vertex_name = more ? KT_STR("larger") : KT_STR("a");
+            event.pending_records = (double)(200 * more);
+            KT_SET(&event, KT_EVENT_MAX_PARALLELISM);
+            KT_SET(&event, KT_EVENT_PENDING_RECORDS);
+            add(&event);
+        }
+        const struct kt_vertex_summary *a = vertex_a();
+        assert_near(a->rate_in_per_s, 1050); /* from the lesser of the first two */
+        assert_int_equal(a->max_parallelism, 101);
+        assert_true(kt_str_equal(a->name, KT_STR("larger")));
+        assert_near(a->pending_records, 200);
+        assert_near(a->pending_growth_per_s, 5);
+    }
+}
+
 static void repeated_events_change_nothing(void **state) {
     (void)state;
     struct kt_reporter reporter = kt_reporter_default();
@@ -1005,6 +1050,7 @@ int main(void) {
         TEST(whole_vertex_stands_for_its_subtasks),
         TEST(whole_vertex_is_ignored_beside_complete_subtasks),
         TEST(whole_vertex_is_used_beside_incomplete_subtasks),
+        TEST(restart_of_a_subtask_shows_beside_the_whole_vertex),
         TEST(whole_vertex_fills_in_what_subtasks_lack),
         TEST(backlog_is_summed_and_its_growth_is_a_rate),
         TEST(newest_word_about_a_vertex_counts),
@@ -1018,7 +1064,7 @@ int main(void) {
         TEST(counter_that_falls_and_recovers_shows_as_reset),
         TEST(counter_that_falls_between_the_halves_shows_as_reset),
         TEST(busy_time_may_step_back_by_a_wait_that_is_booked_late),
-        TEST(subtask_whose_clocks_stand_still_is_stale),
+        TEST(subtask_whose_clocks_stand_still_makes_its_vertex_stale),
         TEST(idle_subtask_is_not_stale),
         TEST(quiet_records_without_clocks_are_stale_only_against_a_rate),
         TEST(event_outside_of_the_window_is_refused),
@@ -1031,6 +1077,7 @@ int main(void) {
         TEST(cleared_window_is_empty_and_allocates_nothing_more),
         TEST(names_that_keep_changing_do_not_fill_the_memory),
         TEST(order_of_events_does_not_matter),
+        TEST(of_two_values_at_one_time_the_larger_is_the_newest),
         TEST(repeated_events_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,8 @@ struct kt_loop {
     int observed_count[KT_LOOP_OPERATORS][KT_LOOP_P_MAX + 1];
 };
 
-/* Three operators of PA(p) = γ p / (1 + .04 (p − 1)) with γ = 1000, 1100, 1200, at parallelism 1, nothing learned, no restart cost, decision threshold 0 and no cooldown. */
+/* Three operators of PA(p) = γ p / (1 + .04 (p − 1)) with γ = 1000, 1100, 1200, at parallelism 1,
+ * nothing learned, no restart cost, decision threshold 0 and no cooldown. */
 void kt_loop_init(struct kt_loop *loop, const char *policy, double rate);
 
 double kt_loop_ability(const struct kt_loop *loop, size_t i, int32_t parallelism);

@@ -313,6 +313,30 @@ bool kt_rig_command(const struct kt_rig *rig, size_t n, struct kt_arena *arena,
     return false;
 }
 
+size_t kt_rig_commands(const struct kt_rig *rig) {
+    size_t n = 0;
+    for (size_t i = 0; i < rig->committed.count; i++) {
+        n += rig->committed.items[i].kind == KT_RIG_COMMAND ? 1 : 0;
+    }
+    return n;
+}
+
+bool kt_rig_job_state(struct kt_rig *rig, const char *job_name, struct kt_arena *arena,
+                      struct kt_job_state *state) {
+    const struct kt_store_key key = {.job = kt_store_job_hash(KT_STR("c"), kt_str_of(job_name))};
+    struct kt_str value;
+    if (kt_store_get(rig->store, key, &value, NULL) != KT_ERR_OK) {
+        return false;
+    }
+    value = kt_arena_str(arena, value);
+    struct kt_decoder *decoder;
+    struct kt_error error = {0};
+    check(kt_decoder_new(&kt_job_state_type, &decoder, &error), &error);
+    check(kt_decode(decoder, value.data, value.len, arena, state, &error), &error);
+    kt_decoder_free(decoder);
+    return true;
+}
+
 uint32_t kt_rig_below(struct kt_rig_random *random, uint32_t bound) {
     random->state ^= random->state >> 12;
     random->state ^= random->state << 25;

@@ -6,6 +6,7 @@
 
 #include "model/stage.h"
 #include "schemas/codec.h"
+#include "schemas/state.h"
 
 /* One record of the metrics topic; its offset is its index. */
 struct kt_rig_record {
@@ -80,6 +81,11 @@ void kt_rig_assert_equal(const struct kt_rig *a, const struct kt_rig *b);
  * False: there are not so many. */
 bool kt_rig_command(const struct kt_rig *rig, size_t n, struct kt_arena *arena,
                     struct kt_rescale_command *command);
+
+size_t kt_rig_commands(const struct kt_rig *rig);
+/* What the store has of a job; false: nothing. */
+bool kt_rig_job_state(struct kt_rig *rig, const char *job_name, struct kt_arena *arena,
+                      struct kt_job_state *state);
 
 /* xorshift64*: seeded, the same everywhere. */
 struct kt_rig_random {

@@ -29,7 +29,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque) {
         client->reason = (rd_kafka_resp_err_t)code;
         snprintf(client->reason_text, sizeof client->reason_text, "%s", text);
     }
-    if (client->log != NULL) {
+    /* The others are in librdkafka's log already. */
+    if (client->log != NULL && kt_client_is_final((rd_kafka_resp_err_t)code)) {
         char line[512];
         snprintf(line, sizeof line, "Kafka: %s: %s", rd_kafka_err2name((rd_kafka_resp_err_t)code),
                  text);

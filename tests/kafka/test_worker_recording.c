@@ -133,6 +133,53 @@ static void ten_kills_and_a_lost_state_folder_change_no_command(void **state) {
     json_decref(expected);
 }
 
+/* ---- asleep -------------------------------------------------------------------------------- */
+
+#define SLEEPS      3
+#define SLEEP_EVERY 1800
+#define SLEEP_MS    3000 /* transaction_timeout_ms, and the broker's look at it every second */
+
+static void send_and_stop(void *ctx, const struct kt_metric_event *event, int64_t index) {
+    struct slow_sender *slow = ctx;
+    kt_test_sender_event(slow->sender, event);
+    if (index < slow->next_kill || slow->kills >= SLEEPS) {
+        return;
+    }
+    kt_test_sender_flush(slow->sender);
+    kt_test_pause_ms((int)(next_random(&slow->seed) % 300));
+    kill(slow->worker.pid, SIGSTOP);
+    kt_test_pause_ms(SLEEP_MS);
+    kill(slow->worker.pid, SIGCONT);
+    slow->kills++;
+    slow->next_kill = index + SLEEP_EVERY;
+}
+
+static void a_worker_that_slept_through_its_transaction_goes_on_by_itself(void **state) {
+    (void)state;
+    json_t *expected = kt_test_replay(RECORDING);
+    struct kt_test_stage stage;
+    kt_test_stage_init(&stage, "asleep", 4);
+    snprintf(stage.extra, sizeof stage.extra,
+             "transaction_timeout_ms = 1000\ntransaction_ms_max = 900\n"
+             "commit_interval_ms = 900\n");
+    struct slow_sender slow = {.sender = kt_test_sender_new(&stage),
+                               .stage = &stage,
+                               .worker = kt_test_worker_start(&stage, "a"),
+                               .seed = 7,
+                               .next_kill = SLEEP_EVERY};
+    kt_test_worker_wait_log(&slow.worker, "restored 4 partitions", 1, 60);
+    each_event(send_and_stop, &slow);
+    kt_test_sender_flush(slow.sender);
+    kt_test_expect_commands(&stage, JOB, expected, 90);
+    /* At least once the broker had ended its transaction meanwhile. */
+    kt_test_worker_wait_log(&slow.worker, "next try in", 1, 0);
+    assert_int_equal(kt_test_worker_end(&slow.worker, SIGTERM), 0);
+    kt_test_expect_commands(&stage, JOB, expected, 0);
+    kt_test_sender_free(slow.sender);
+    kt_test_stage_free(&stage);
+    json_decref(expected);
+}
+
 /* ---- among others -------------------------------------------------------------------------- */
 
 #define OTHERS 200
@@ -178,6 +225,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_recording_through_kafka_gives_the_commands_of_replay),
         cmocka_unit_test(ten_kills_and_a_lost_state_folder_change_no_command),
+        cmocka_unit_test(a_worker_that_slept_through_its_transaction_goes_on_by_itself),
         cmocka_unit_test(two_workers_among_two_hundred_jobs_change_no_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

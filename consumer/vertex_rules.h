@@ -9,9 +9,7 @@
 #include "model/settings.h"
 #include "schemas/arena.h"
 #include "schemas/error.h"
-
-/* Flink's own limit of a parallelism (key groups). */
-#define KT_PARALLELISM_MAX 32768
+#include "schemas/metric_event.h"
 
 /* Replaces the pins (bounds) among the job's rules by those of the list; the others stay. The old
  * rules are not written to, so that a job's override may start from the defaults' rules. Strings

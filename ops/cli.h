@@ -26,7 +26,6 @@
  * set the default there. */
 struct kt_cli_option {
     const char *name;    /* long name without the dashes; NULL ends the table */
-    char short_name;     /* or 0 */
     bool *flag;          /* becomes true */
     const char **text;   /* borrows from argv */
     int64_t *integer;    /* within integer_min … integer_max */
@@ -35,9 +34,10 @@ struct kt_cli_option {
     int64_t integer_max;
     double number_min; /* both 0: no bounds */
     double number_max;
-    bool required;
     const char *argument; /* what --help calls the value, e.g. "FILE" */
     const char *meaning;  /* one line for --help */
+    char short_name;      /* or 0 */
+    bool required;
 };
 
 struct kt_cli {

@@ -15,9 +15,9 @@
  * What is positive definite. The bound on σf, below the abilities of most operators, and smooth
  * curves both pull l up to where C is singular in double precision. There a pivot is the rounding
  * error of its own computation, the likelihood a lottery, and with a factor accepted because its
- * pivots happen to be above 0, as LAPACK does, four points on a line were predicted 600 000 times
- * too high. Therefore a pivot has to exceed n ε (1 + t). This costs likelihood only there: of
- * tests/fixtures/gp's 200 histories, 198 reach scipy's best of 20 starts under LAPACK's rule (26
+ * pivots happen to be above 0, as LAPACK does, four points on a line were predicted wrong by a
+ * factor of 600 000. Therefore a pivot has to exceed n ε (1 + t). This costs likelihood only there:
+ * of tests/fixtures/gp's 200 histories, 198 reach scipy's best of 20 starts under LAPACK's rule (26
  * surpass it); the two others are equal values without any noise. With three other seeds: 199, 196
  * and 198, lost on equal values and one exact line.
  *
@@ -34,7 +34,6 @@
  * without noise. */
 #include "model/gp.h"
 
-#include <assert.h>
 #include <float.h>
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_min.h>
@@ -604,7 +603,7 @@ double kt_gp_mean(const struct kt_gp *gp, double x) {
 }
 
 void kt_gp_predict(const struct kt_gp *gp, double x, double *mean, double *stddev) {
-    double v[POINTS];
+    double v[POINTS] = {0};
     bool whole = gp->integral && x == rint(x);
     *mean = 0;
     for (size_t i = 0; i < gp->n; i++) {

@@ -75,7 +75,6 @@ struct kt_gp {
     struct kt_gp_params params;
     double x[POINTS]; /* ascending */
     double y[POINTS];
-    size_t offset[POINTS];       /* x − x₀ when integral and within the table */
     double yy;                   /* yᵀy */
     double table[TABLE];         /* exp(−d²/2l²) */
     size_t end[POINTS];          /* row i of the factor ends before this column */
@@ -130,11 +129,8 @@ static enum kt_err take_points(struct kt_gp *gp, const double *x, const double *
     for (size_t i = 1; i < n; i++)
         if (gp->x[i] == gp->x[i - 1])
             return KT_ERR_INVALID;
-    for (size_t i = 0; i < n; i++) {
-        double offset = gp->x[i] - gp->x[0];
-        gp->offset[i] = gp->integral && offset < TABLE ? (size_t)offset : 0;
+    for (size_t i = 0; i < n; i++)
         gp->yy += gp->y[i] * gp->y[i];
-    }
     gp->n = n;
     return KT_ERR_OK;
 }
@@ -185,7 +181,7 @@ static void fill_matrix(struct kt_gp *gp, double length_scale, double t) {
         for (; end < n && gp->x[end] - gp->x[i] <= reach; end++) {
         }
         for (size_t j = i + 1; j < end; j++)
-            row[j] = whole ? gp->table[gp->offset[j] - gp->offset[i]]
+            row[j] = whole ? gp->table[(size_t)(gp->x[j] - gp->x[i])]
                            : correlation(gp->x[j] - gp->x[i], length_scale);
         gp->end[i] = end;
         memset(row + end, 0, (block_of(end + BLOCK - 1) - end) * sizeof *row);

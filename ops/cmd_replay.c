@@ -219,8 +219,8 @@ static void print_summary(const struct replay *replay) {
     const struct kt_stage_counters *counters = kt_stage_counters(replay->stage);
     fprintf(stderr,
             "%lld events (and %lld late, %lld refused); %lld windows closed, %lld of them held; "
-            "%lld observations learned; %lld rescales and %lld holds; %lld windows were still open "
-            "at the end\n",
+            "%lld observations learned; %lld rescales and %lld holds; windows still open at the "
+            "end: %lld\n",
             (long long)counters->events, (long long)counters->late, (long long)replay->bad,
             (long long)counters->windows, (long long)counters->held, (long long)counters->learned,
             (long long)counters->rescales, (long long)counters->holds,

@@ -391,26 +391,26 @@ static enum kt_err parse_own(const struct kt_record_type *type, struct kt_avro_s
 
 enum kt_err kt_plan_compile(const struct kt_record_type *type, const char *writer_schema,
                             struct kt_plan **out, struct kt_error *error) {
-    struct kt_avro_schema reader;
-    enum kt_err err = parse_own(type, &reader, error);
-    if (err != KT_ERR_OK) {
-        return err;
-    }
     struct kt_plan *plan = calloc(1, sizeof *plan);
     if (plan == NULL) {
-        err = kt_fail(error, KT_ERR_NOMEM, "no memory for a plan");
-        goto free_reader;
+        return kt_fail(error, KT_ERR_NOMEM, "no memory for a plan");
     }
     kt_arena_init(&plan->arena, 16384, PLAN_BYTES_MAX);
-    err = kt_avro_schema_parse(writer_schema, &plan->writer, error);
-    if (err != KT_ERR_OK) {
-        goto free_plan;
+    struct kt_avro_schema reader = {0};
+    char *form = NULL;
+    enum kt_err err = kt_avro_schema_parse(writer_schema, &plan->writer, error);
+    if (err == KT_ERR_OK) {
+        err = parse_own(type, &reader, error);
     }
-    struct compiler compiler = {.plan = plan, .error = error};
-    err = compile_root(&compiler, reader.root, type);
-    char *form = err == KT_ERR_OK ? kt_avro_canonical_form(&plan->writer) : NULL;
-    if (err == KT_ERR_OK && form == NULL) {
-        err = kt_fail(error, KT_ERR_NOMEM, "no memory for a schema's canonical form");
+    if (err == KT_ERR_OK) {
+        struct compiler compiler = {.plan = plan, .error = error};
+        err = compile_root(&compiler, reader.root, type);
+    }
+    if (err == KT_ERR_OK) {
+        form = kt_avro_canonical_form(&plan->writer);
+        err = form != NULL
+                  ? KT_ERR_OK
+                  : kt_fail(error, KT_ERR_NOMEM, "no memory for a schema's canonical form");
     }
     if (err == KT_ERR_OK) {
         plan->fingerprint = kt_avro_crc64(form, strlen(form));
@@ -418,10 +418,8 @@ enum kt_err kt_plan_compile(const struct kt_record_type *type, const char *write
         plan = NULL;
     }
     free(form);
-free_plan:
-    kt_plan_free(plan);
-free_reader:
     kt_avro_schema_free(&reader);
+    kt_plan_free(plan);
     return err;
 }
 

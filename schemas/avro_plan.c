@@ -53,7 +53,7 @@ static enum kt_err plan_fail(struct compiler *c, const char *format, ...) {
 static void *plan_alloc(struct compiler *c, size_t count, size_t size) {
     void *memory = kt_arena_array(&c->plan->arena, count, size);
     if (memory == NULL) {
-        kt_fail(c->error, KT_ERR_NOMEM, "no memory for a plan");
+        (void)kt_fail(c->error, KT_ERR_NOMEM, "no memory for a plan");
     }
     return memory;
 }

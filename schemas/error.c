@@ -2,6 +2,9 @@
  * Error codes of the whole program, and the message that goes with one. */
 #include "schemas/error.h"
 
+#undef kt_fail
+#undef kt_fail_in
+
 #include <stdio.h>
 #include <string.h>
 

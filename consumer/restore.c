@@ -72,8 +72,12 @@ static enum kt_err set_properties(rd_kafka_conf_t *conf, struct kt_error *error)
 enum kt_err kt_restore_new(struct kt_restore_options *options, struct kt_restore **out,
                            struct kt_error *error) {
     struct kt_restore *restore = calloc(1, sizeof *restore);
-    enum kt_err err = restore == NULL ? kt_fail(error, KT_ERR_NOMEM, "restore")
-                                      : set_properties(options->conf, error);
+    if (restore == NULL) {
+        rd_kafka_conf_destroy(options->conf);
+        options->conf = NULL;
+        return kt_fail(error, KT_ERR_NOMEM, "restore");
+    }
+    enum kt_err err = set_properties(options->conf, error);
     if (err == KT_ERR_OK) {
         char text[256];
         restore->rk = rd_kafka_new(RD_KAFKA_CONSUMER, options->conf, text, sizeof text);

@@ -100,7 +100,7 @@ static enum kt_err grow_changes(struct kt_changelog *changelog, struct kt_error 
 
 static enum kt_err set_value(struct kt_changelog *changelog, struct change *change,
                              const void *value, size_t len, struct kt_error *error) {
-    if (len > change->capacity) {
+    if (len > 0 && len > change->capacity) {
         unsigned char *grown = realloc(change->data, len);
         if (grown == NULL) {
             return kt_fail(error, KT_ERR_NOMEM, "changelog value of %zu bytes", len);

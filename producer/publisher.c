@@ -234,27 +234,27 @@ static enum kt_err start(struct kt_publisher *publisher, struct kt_publisher_opt
                : err;
 }
 
+/* Fills a zeroed publisher. */
+static enum kt_err fill(struct kt_publisher *publisher, struct kt_publisher_options *options,
+                        struct kt_error *error) {
+    publisher->client = options->client;
+    publisher->timeout_ms = options->timeout_ms;
+    publisher->changes = kt_changelog_new();
+    if (publisher->changes == NULL) {
+        return kt_fail(error, KT_ERR_NOMEM, "publisher");
+    }
+    enum kt_err err = kt_command_out_new(options->source, &publisher->command_out, error);
+    if (err == KT_ERR_OK) {
+        err = set_properties(options, error);
+    }
+    return err == KT_ERR_OK ? start(publisher, options, error) : err;
+}
+
 enum kt_err kt_publisher_new(struct kt_publisher_options *options, struct kt_publisher **out,
                              struct kt_error *error) {
-    enum kt_err err = set_properties(options, error);
-    struct kt_publisher *publisher = NULL;
-    if (err == KT_ERR_OK) {
-        publisher = calloc(1, sizeof *publisher);
-        if (publisher == NULL) {
-            err = kt_fail(error, KT_ERR_NOMEM, "publisher");
-        }
-    }
-    if (err == KT_ERR_OK) {
-        publisher->client = options->client;
-        publisher->timeout_ms = options->timeout_ms;
-        publisher->changes = kt_changelog_new();
-        err = publisher->changes == NULL
-                  ? kt_fail(error, KT_ERR_NOMEM, "publisher")
-                  : kt_command_out_new(options->source, &publisher->command_out, error);
-    }
-    if (err == KT_ERR_OK) {
-        err = start(publisher, options, error);
-    }
+    struct kt_publisher *publisher = calloc(1, sizeof *publisher);
+    enum kt_err err = publisher == NULL ? kt_fail(error, KT_ERR_NOMEM, "publisher")
+                                        : fill(publisher, options, error);
     if (options->conf != NULL) {
         rd_kafka_conf_destroy(options->conf);
         options->conf = NULL;

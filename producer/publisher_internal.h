@@ -10,7 +10,7 @@
 
 /* What a record's own framing, our headers and the batch around it can take beside key and value.
  */
-#define RECORD_OVERHEAD_BYTES 2048
+#define RECORD_OVERHEAD_BYTES ((size_t)2048)
 /* Waits between two tries of something retriable. */
 #define RETRY_WAIT_MS 100
 

@@ -28,9 +28,8 @@ static rd_kafka_resp_err_t produce(struct kt_publisher *publisher, struct outgoi
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = record->topic},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-        {.vtype = RD_KAFKA_VTYPE_KEY,
-         .u.mem = {(void *)(uintptr_t)record->key.data, record->key.len}},
-        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)record->value, record->len}},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)record->key.data, record->key.len}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)record->value, record->len}},
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = publisher},
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = record->headers},
     };

@@ -234,8 +234,8 @@ void kt_test_sender_raw(struct kt_test_sender *sender, const char *key, const vo
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = sender->topic},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_KEY,
-         .u.mem = {(void *)(uintptr_t)key, key == NULL ? 0 : strlen(key)}},
-        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value, len}},
+         .u.mem = {(void *)key, key == NULL ? 0 : strlen(key)}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)value, len}},
         {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = time_ms},
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
     };

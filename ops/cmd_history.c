@@ -480,9 +480,10 @@ static int import(int argc, char **argv) {
                                         : kt_history_publish(c.config, &rows, &merged, &error);
         }
         if (err == KT_ERR_OK) {
-            printf("%zu observations read: %zu added, %zu already there, %zu older than the newest "
-                   "at their parallelism\n",
-                   rows.count, merged.added, merged.present, merged.older);
+            printf(
+                "observations: %zu read, %zu added, %zu already there, %zu older than the newest "
+                "at their parallelism\n",
+                rows.count, merged.added, merged.present, merged.older);
             err = finish_stdout(&error);
         }
         status = err == KT_ERR_OK ? KT_EXIT_OK : kt_cli_fail(&cli, &error);

@@ -9,6 +9,7 @@
 #include "ops/history_publish.h"
 
 #include "consumer/cluster.h"
+#include "consumer/log.h"
 #include "consumer/restore.h"
 #include "ops/temp_folder.h"
 #include "producer/changelog.h"
@@ -18,6 +19,7 @@
 #include <time.h>
 
 #define TIMEOUT_MS     10000
+#define RETRY_MS       100
 #define STEP_WAIT_MS   100
 #define TEMP_MAP_BYTES ((size_t)16 << 30) /* sparse */
 
@@ -32,12 +34,6 @@ struct publishing {
     struct kt_changelog *changes;
     struct kt_publisher *publisher;
 };
-
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- the group --------------------------------------------------------------------------- */
 
@@ -81,11 +77,25 @@ static void place_rows(const struct publishing *p, struct kt_history_rows *rows)
     }
 }
 
+/* A topic that was just made, or a broker that was just lost, has no leader for a moment. */
+static enum kt_err ask_offsets(struct publishing *p, int32_t partition, int64_t *low, int64_t *high,
+                               struct kt_error *error) {
+    const int64_t deadline = kt_clock_ms() + TIMEOUT_MS;
+    for (;;) {
+        const enum kt_err err = kt_cluster_offsets(p->cluster, p->config->topics.changelog,
+                                                   partition, low, high, error);
+        if (err != KT_ERR_KAFKA || kt_clock_ms() >= deadline) {
+            return err;
+        }
+        const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
+        nanosleep(&pause, NULL);
+    }
+}
+
 static enum kt_err add_partition(struct publishing *p, struct kt_restore *restore,
                                  int32_t partition, struct kt_error *error) {
     int64_t low = 0, high = 0;
-    const enum kt_err err =
-        kt_cluster_offsets(p->cluster, p->config->topics.changelog, partition, &low, &high, error);
+    const enum kt_err err = ask_offsets(p, partition, &low, &high, error);
     if (err != KT_ERR_OK) {
         return err;
     }
@@ -131,7 +141,7 @@ static enum kt_err restore(struct publishing *p, const struct kt_history_rows *r
     }
     bool done = false;
     while (err == KT_ERR_OK && !done) {
-        err = kt_restore_step(work, STEP_WAIT_MS, now_ms(), &done, error);
+        err = kt_restore_step(work, STEP_WAIT_MS, kt_clock_wall_ms(), &done, error);
     }
     kt_restore_free(work);
     return err;

@@ -82,7 +82,7 @@ static void import_rows(const char *text, const char *expected) {
 static void what_was_imported_is_listed(void **state) {
     (void)state;
     import_rows(HEADER ROW_5 ROW_2 ROW_1 ROW_4 ROW_3,
-                "5 observations read: 5 added, 0 already there, 0 older than the newest at their "
+                "observations: 5 read, 5 added, 0 already there, 0 older than the newest at their "
                 "parallelism\n");
     expect(RUN("list", "--state", state_dir), 0,
            "prod/q1\n"
@@ -104,7 +104,7 @@ static void what_was_imported_is_listed(void **state) {
 static void a_list_can_be_narrowed_and_averaged_over_fewer(void **state) {
     (void)state;
     import_rows(HEADER ROW_5 ROW_2 ROW_1 ROW_4 ROW_3,
-                "5 observations read: 5 added, 0 already there, 0 older than the newest at their "
+                "observations: 5 read, 5 added, 0 already there, 0 older than the newest at their "
                 "parallelism\n");
     expect(RUN("list", "--state", state_dir, "--job", "prod/q1", "--operator", "v1", "--top-k", "1",
                "--json"),
@@ -122,7 +122,7 @@ static void a_list_can_be_narrowed_and_averaged_over_fewer(void **state) {
 static void an_export_is_oldest_first_and_imports_to_the_same(void **state) {
     (void)state;
     import_rows(HEADER ROW_5 ROW_2 ROW_1 ROW_4 ROW_3,
-                "5 observations read: 5 added, 0 already there, 0 older than the newest at their "
+                "observations: 5 read, 5 added, 0 already there, 0 older than the newest at their "
                 "parallelism\n");
     const char *const expected = HEADER ROW_1 ROW_3 ROW_2 ROW_4 ROW_5;
     expect(RUN("export", "--state", state_dir), 0, expected, "");
@@ -135,7 +135,7 @@ static void an_export_is_oldest_first_and_imports_to_the_same(void **state) {
         expect(RUN("export", "--state", state_dir, "--format", formats[i], "--out", out_path), 0,
                "", "");
         expect(RUN("import", "--state", copy, "--format", formats[i], out_path), 0,
-               "5 observations read: 5 added, 0 already there, 0 older than the newest at their "
+               "observations: 5 read, 5 added, 0 already there, 0 older than the newest at their "
                "parallelism\n",
                "");
         expect(RUN("export", "--state", copy), 0, expected, "");
@@ -145,10 +145,10 @@ static void an_export_is_oldest_first_and_imports_to_the_same(void **state) {
 static void an_import_that_is_repeated_changes_nothing(void **state) {
     (void)state;
     import_rows(HEADER ROW_1 ROW_2 ROW_3,
-                "3 observations read: 3 added, 0 already there, 0 older than the newest at their "
+                "observations: 3 read, 3 added, 0 already there, 0 older than the newest at their "
                 "parallelism\n");
     import_rows(HEADER ROW_1 ROW_2 ROW_3,
-                "3 observations read: 0 added, 3 already there, 0 older than the newest at their "
+                "observations: 3 read, 0 added, 3 already there, 0 older than the newest at their "
                 "parallelism\n");
     expect(RUN("export", "--state", state_dir), 0, HEADER ROW_1 ROW_3 ROW_2, "");
 }
@@ -161,12 +161,12 @@ static void newer_observations_are_not_pushed_out_by_older_ones(void **state) {
         snprintf(row, sizeof row, "c,j,v,n,2,%d,1,1,true,0,%d\n", 100 + i, 1000 + i);
         strcat(text, row);
     }
-    import_rows(text, "5 observations read: 5 added, 0 already there, 0 older than the newest at "
+    import_rows(text, "observations: 5 read, 5 added, 0 already there, 0 older than the newest at "
                       "their parallelism\n");
     /* One older, one without a time, one newer than the oldest two that are there. */
     import_rows("cluster,job_name,vertex_id,parallelism,processing_ability,window_end_ms\n"
                 "c,j,v,2,50,999\nc,j,v,2,60,0\nc,j,v,2,70,1001\n",
-                "3 observations read: 1 added, 0 already there, 2 older than the newest at their "
+                "observations: 3 read, 1 added, 0 already there, 2 older than the newest at their "
                 "parallelism\n");
     expect(RUN("export", "--state", state_dir), 0,
            HEADER "c,j,v,n,2,70,1,70,true,0,1001\nc,j,v,n,2,101,1,1,true,0,1001\n"
@@ -180,7 +180,7 @@ static void a_bare_table_is_taken_with_job_and_operator(void **state) {
     expect(RUN("import", "--state", state_dir, "--format", "csv", "--job", "prod/q1", "--operator",
                "mapper", "--top-k", "2", KT_FIXTURES "/nexmark-q1-mapper.csv"),
            0,
-           "59 observations read: 25 added, 0 already there, 34 older than the newest at their "
+           "observations: 59 read, 25 added, 0 already there, 34 older than the newest at their "
            "parallelism\n",
            "");
     struct kt_process_result r = RUN("list", "--state", state_dir);
@@ -330,7 +330,7 @@ static void misuse_exits_2(void **state) {
 
 static void a_full_disk_fails_an_export(void **state) {
     (void)state;
-    import_rows(HEADER ROW_1, "1 observations read: 1 added, 0 already there, 0 older than the "
+    import_rows(HEADER ROW_1, "observations: 1 read, 1 added, 0 already there, 0 older than the "
                               "newest at their parallelism\n");
     expect(RUN("export", "--state", state_dir, "--out", "/dev/full"), 1, "",
            "kontune history export: /dev/full: No space left on device\n");

@@ -10,7 +10,10 @@
 /* One try of a connection; between tries the reason is looked at. */
 #define CONNECT_TRY_MS 500
 #define REQUEST_MS     15000
-#define TOPICS_MAX     16
+/* A broker that does not tell its settings (an embedded one, an old one) should not hold a start
+ * up. */
+#define SETTING_MS 2000
+#define TOPICS_MAX 16
 
 struct kt_cluster {
     rd_kafka_t *rk;
@@ -257,9 +260,9 @@ enum kt_err kt_cluster_setting(struct kt_cluster *cluster, const char *topic, co
     rd_kafka_AdminOptions_t *options =
         rd_kafka_AdminOptions_new(cluster->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     char text[128];
-    rd_kafka_AdminOptions_set_request_timeout(options, REQUEST_MS, text, sizeof text);
+    rd_kafka_AdminOptions_set_request_timeout(options, SETTING_MS, text, sizeof text);
     rd_kafka_DescribeConfigs(cluster->rk, &resource, 1, options, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REQUEST_MS);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, SETTING_MS);
     enum kt_err err;
     if (event == NULL || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         err = kt_fail(error, KT_ERR_NOT_FOUND, "settings of topic %s: %s", topic,

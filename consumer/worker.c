@@ -70,7 +70,8 @@ static enum kt_err read_settings(struct worker *worker, struct kt_error *error) 
     if (err == KT_ERR_OK) {
         session->delete_retention_ms = strtoll(text, NULL, 10);
     } else if (err == KT_ERR_NOT_FOUND) {
-        kt_log(worker->log, KT_LOG_WARN, "%s; one day is assumed", error->message);
+        kt_log(worker->log, KT_LOG_WARN, "%s; Kafka's defaults are assumed", error->message);
+        return KT_ERR_OK;
     } else {
         return err;
     }

@@ -22,25 +22,25 @@
 #define START_MS                                                                                   \
     INT64_C(1767225600000) /* 2026-01-01T00:00:00Z, a multiple of every sensible window */
 
-/* The curves of tests/fixtures/flink-recording: a blocking cost per record of c0 (1 + a (p - 1)).
- */
+/* Contention as in Nexmark's Q1 (a USL fit of its published table has σ = 0.028), stronger behind
+ * the keyed edges. */
 static const struct kt_sim_spec demo_job = {
     .cluster = "demo",
     .job_name = "orders",
-    .operators = {{.id = "source",
+    .operators = {{.id = "1a5e0c7b0d8f4e6f9a3b2c1d4e5f6071",
                    .name = "Source: orders",
                    .selectivity = 1,
                    .gamma = 20000,
                    .max_parallelism = 16},
-                  {.id = "parse",
+                  {.id = "2b6f1d8c1e905f70ab4c3d2e5f607182",
                    .name = "parse",
                    .inputs = {0},
                    .inputs_count = 1,
                    .selectivity = 1,
                    .gamma = 2500,
-                   .sigma = 0.02,
+                   .sigma = 0.028,
                    .max_parallelism = 128},
-                  {.id = "enrich",
+                  {.id = "3c702e9d2fa16081bc5d4e3f60718293",
                    .name = "enrich",
                    .inputs = {1},
                    .inputs_count = 1,
@@ -49,16 +49,16 @@ static const struct kt_sim_spec demo_job = {
                    .sigma = 0.06,
                    .max_parallelism = 128,
                    .keyed = true},
-                  {.id = "aggregate",
+                  {.id = "4d813fae30b27192cd6e5f40718293a4",
                    .name = "aggregate",
                    .inputs = {2},
                    .inputs_count = 1,
                    .selectivity = 0.1,
-                   .gamma = 666.7,
+                   .gamma = 650,
                    .sigma = 0.04,
                    .max_parallelism = 128,
                    .keyed = true},
-                  {.id = "sink",
+                  {.id = "5e9240bf41c382a3de7f60518293a4b5",
                    .name = "sink: Writer",
                    .inputs = {3},
                    .inputs_count = 1,
@@ -70,11 +70,18 @@ static const struct kt_sim_spec demo_job = {
     .buffer_records = 500,
 };
 
-static const struct kt_sim_level levels[] = {
-    {480000, 480},  {480000, 1450}, {480000, 2900}, {480000, 3900},
-    {480000, 1900}, {480000, 950},  {480000, 2400}, {480000, 3400},
-};
-#define LEVELS (int)(sizeof levels / sizeof levels[0])
+/* The protocol of ContTune's evaluation: a permutation of 1 … 10 units, repeated once. */
+#define UNIT_RATE 620.0
+#define LEVEL_MS  300000
+#define LEVELS    20
+static const int permutation[LEVELS / 2] = {3, 8, 2, 10, 5, 1, 7, 4, 9, 6};
+
+static void make_levels(struct kt_sim_level levels[LEVELS]) {
+    for (int i = 0; i < LEVELS; i++) {
+        levels[i].duration_ms = LEVEL_MS;
+        levels[i].source_rate = UNIT_RATE * permutation[i % (LEVELS / 2)];
+    }
+}
 
 static volatile sig_atomic_t interrupted;
 
@@ -89,6 +96,7 @@ struct demo {
     char config_path[512];
     char events_path[512];
     char log_path[512];
+    struct kt_sim_level levels[LEVELS];
     struct kt_demo_broker *broker;
     struct kt_file_writer *events; /* what the job reported, for replay */
     struct kt_sim_controller inner;
@@ -261,7 +269,7 @@ static enum kt_err run(struct demo *demo, struct kt_sim_score *kontune, struct k
     if (err == KT_ERR_OK) {
         const struct kt_sim_loop loop = {
             .spec = &demo_job,
-            .levels = levels,
+            .levels = demo->levels,
             .levels_count = LEVELS,
             .seed = 1,
             .start_ms = START_MS,
@@ -334,12 +342,10 @@ int kt_cmd_demo(int argc, char **argv) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 
-    int64_t ticks = 0;
-    for (int i = 0; i < LEVELS; i++) {
-        ticks += levels[i].duration_ms / POLL_MS;
-    }
-    struct demo demo = {.folder = folder, .tick_s = seconds / (double)ticks};
-    kt_demo_view_begin(&demo.view, stdout, &demo_job, levels, LEVELS, POLL_MS);
+    struct demo demo = {.folder = folder,
+                        .tick_s = seconds * POLL_MS / ((double)LEVELS * LEVEL_MS)};
+    make_levels(demo.levels);
+    kt_demo_view_begin(&demo.view, stdout, &demo_job, demo.levels, LEVELS, POLL_MS);
     struct kt_sim_score kontune, ds2;
     const enum kt_err err = run(&demo, &kontune, &ds2, &error);
     if (err == KT_ERR_STOPPED) {

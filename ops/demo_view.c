@@ -163,7 +163,6 @@ void kt_demo_view_summary(struct kt_demo_view *view, const struct kt_sim_score *
                 (double)ds2->reconfigurations / ds2->load_changes, 2);
     summary_row(view, "minutes with too little parallelism", kontune->under_provisioned_s / 60.0,
                 ds2->under_provisioned_s / 60.0, 1);
-    summary_row(view, "minutes of downtime", kontune->down_s / 60.0, ds2->down_s / 60.0, 1);
     summary_row(view, "cores used beyond the optimum (%)",
                 100.0 * (kontune->core_s / kontune->optimum_core_s - 1.0),
                 100.0 * (ds2->core_s / ds2->optimum_core_s - 1.0), 1);

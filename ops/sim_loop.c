@@ -75,7 +75,6 @@ static void score_tick(struct kt_sim_score *score, const struct kt_sim_spec *spe
     score->core_s += cores * seconds;
     score->optimum_core_s += cores_needed * seconds;
     score->under_provisioned_s += under ? seconds : 0.0;
-    score->down_s += kt_sim_job_is_running(job) ? 0.0 : seconds;
     score->cores_max = cores > score->cores_max ? cores : score->cores_max;
     const double backlog = kt_sim_job_backlog(job);
     score->backlog_max = backlog > score->backlog_max ? backlog : score->backlog_max;

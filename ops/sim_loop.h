@@ -61,7 +61,6 @@ struct kt_sim_score {
     int load_changes;
     int reconfigurations;
     double under_provisioned_s; /* the job's true ability was below its load */
-    double down_s;              /* it was restarting */
     double core_s;              /* subtasks × time */
     double optimum_core_s;      /* of the smallest sufficient parallelism */
     double backlog_max;         /* records */

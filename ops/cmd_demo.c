@@ -72,7 +72,7 @@ static const struct kt_sim_spec demo_job = {
 
 /* The protocol of ContTune's evaluation: a permutation of 1 … 10 units, repeated once. */
 #define UNIT_RATE 620.0
-#define LEVEL_MS  300000
+#define LEVEL_MS  600000
 #define LEVELS    20
 static const int permutation[LEVELS / 2] = {3, 8, 2, 10, 5, 1, 7, 4, 9, 6};
 
@@ -123,7 +123,8 @@ static enum kt_err write_config(const struct demo *demo, struct kt_error *error)
         "\n[policy]\n"
         "policy = conttune\n"
         "\n[kafka]\n"
-        "bootstrap.servers = %s\n",
+        "bootstrap.servers = %s\n"
+        "fetch.wait.max.ms = 10\n",
         demo->folder, kt_demo_broker_address(demo->broker));
     if (fclose(file) != 0) {
         return kt_fail(error, KT_ERR_IO, "%s: %s", demo->config_path, strerror(errno));
@@ -139,6 +140,8 @@ static enum kt_err start_worker(struct demo *demo, struct kt_error *error) {
     }
     demo->worker = fork();
     if (demo->worker == 0) {
+        /* Out of the terminal's reach: the demo ends it, after itself. */
+        setpgid(0, 0);
         if (dup2(log, STDERR_FILENO) >= 0 && dup2(log, STDOUT_FILENO) >= 0) {
             execl("/proc/self/exe", "kontune", "worker", "-c", demo->config_path, (char *)NULL);
         }
@@ -216,7 +219,7 @@ static enum kt_err demo_open(struct demo *demo, struct kt_error *error) {
     snprintf(demo->config_path, sizeof demo->config_path, "%s/kontune.ini", demo->folder);
     snprintf(demo->events_path, sizeof demo->events_path, "%s/events.jsonl", demo->folder);
     snprintf(demo->log_path, sizeof demo->log_path, "%s/worker.log", demo->folder);
-    enum kt_err err = kt_demo_broker_start(&demo_job, &demo->broker, error);
+    enum kt_err err = kt_demo_broker_start(&demo_job, &interrupted, &demo->broker, error);
     if (err == KT_ERR_OK) {
         err = write_config(demo, error);
     }

@@ -19,6 +19,7 @@ static const char *const topics[] = {"flink.metrics", "kontune.commands", "kontu
 
 struct kt_demo_broker {
     const struct kt_sim_spec *spec;
+    const volatile sig_atomic_t *stop;
     rd_kafka_t *producer; /* the mock broker lives inside it */
     rd_kafka_mock_cluster_t *cluster;
     rd_kafka_t *reader;
@@ -108,13 +109,14 @@ static enum kt_err start_reader(struct kt_demo_broker *broker, struct kt_error *
                : kt_fail(error, KT_ERR_KAFKA, "reader: %s", rd_kafka_err2str(assigned));
 }
 
-enum kt_err kt_demo_broker_start(const struct kt_sim_spec *spec, struct kt_demo_broker **out,
-                                 struct kt_error *error) {
+enum kt_err kt_demo_broker_start(const struct kt_sim_spec *spec, const volatile sig_atomic_t *stop,
+                                 struct kt_demo_broker **out, struct kt_error *error) {
     struct kt_demo_broker *broker = calloc(1, sizeof *broker);
     if (broker == NULL) {
         return kt_fail(error, KT_ERR_NOMEM, "no memory for a broker");
     }
     broker->spec = spec;
+    broker->stop = stop;
     kt_arena_init(&broker->arena, 1 << 16, 1 << 26);
     snprintf(broker->key, sizeof broker->key, "%s/%s", spec->cluster, spec->job_name);
     enum kt_err err = start_cluster(broker, error);
@@ -255,6 +257,9 @@ static enum kt_err broker_learn(void *ctx, int64_t until_ms, struct kt_sim_knowl
     const int64_t deadline = clock_ms() + LEARN_LIMIT_MS;
     bool quiet = false;
     while (!heard_all(&broker->heard, until_ms) || !quiet) {
+        if (*broker->stop) {
+            return kt_fail(error, KT_ERR_STOPPED, "interrupted");
+        }
         if (clock_ms() > deadline) {
             return kt_fail(error, KT_ERR_KAFKA, "the worker did not decide within %d s",
                            LEARN_LIMIT_MS / 1000);

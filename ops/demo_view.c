@@ -3,12 +3,13 @@
  * change. */
 #include "ops/demo_view.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define BOLD  "\033[1m"
 #define DIM   "\033[2m"
 #define PLAIN "\033[0m"
-#define WIDTH 100
+#define WIDTH 100 /* where the terminal does not tell its own */
 
 static const char *bold(const struct kt_demo_view *view) {
     return view->terminal ? BOLD : "";
@@ -72,6 +73,12 @@ static void draw_operators(const struct kt_demo_view *view, const struct kt_sim_
     }
 }
 
+static int width(const struct kt_demo_view *view) {
+    struct winsize size;
+    return ioctl(fileno(view->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 8 ? size.ws_col - 4
+                                                                               : WIDTH;
+}
+
 /* The picture on a terminal; the lines of the last one are drawn over. */
 static void draw(struct kt_demo_view *view, const struct kt_sim_loop *loop,
                  const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
@@ -91,7 +98,7 @@ static void draw(struct kt_demo_view *view, const struct kt_sim_loop *loop,
         fprintf(view->out, "\033[K\n  %s  %s%s%s (%s)\033[K\n  %.*s\033[K\n",
                 clock_text(knowledge->decided_at_ms - loop->start_ms, decided), bold(view),
                 kt_enum_symbol(&kt_command_kind_type, knowledge->kind), plain(view),
-                kt_enum_symbol(&kt_reason_type, knowledge->reason), WIDTH, knowledge->text);
+                kt_enum_symbol(&kt_reason_type, knowledge->reason), width(view), knowledge->text);
     } else {
         fprintf(view->out, "\033[K\n  no decision yet\033[K\n\033[K\n");
     }

@@ -22,7 +22,7 @@ struct kt_operator_state {
     struct kt_str vertex_id;
     struct kt_str name;
     int32_t parallelism;
-    double lambda_known; /* nullable: records/s when nothing in the job was last backpressured */
+    double lambda_known;    /* nullable: records/s when nothing in the job was last backpressured */
     int32_t missed_windows; /* closed windows in a row in which it reported nothing */
 };
 
@@ -54,13 +54,13 @@ struct kt_job_state {
     uint64_t present;
     struct kt_str cluster;
     struct kt_str job_name;
-    struct kt_str job_id; /* of the last valid window (of the newest event before there was one);
-                             it changes on a resubmission */
-    int64_t closed_until_ms;            /* end of the last closed window */
-    int64_t generation;                 /* rescales published so far */
-    int phase;                          /* enum kt_phase */
-    int last_reason;                    /* enum kt_reason of the last published command */
-    int64_t last_rescale_ms;            /* nullable */
+    struct kt_str job_id;    /* of the last valid window (of the newest event before there was one);
+                                it changes on a resubmission */
+    int64_t closed_until_ms; /* end of the last closed window */
+    int64_t generation;      /* rescales published so far */
+    int phase;               /* enum kt_phase */
+    int last_reason;         /* enum kt_reason of the last published command */
+    int64_t last_rescale_ms; /* nullable */
     KT_ARRAY(int64_t) restarts_ms;      /* window ends of the last day's rescales, ascending */
     int32_t parallelism_peak;           /* largest parallelism ever seen of any operator */
     int32_t ramp_windows;               /* windows in a row that the gate held as RAMP */
@@ -92,8 +92,8 @@ struct kt_operator_history {
 /* How far a partition's events have had their effect. Offsets below next_offset that are read again
  * only rebuild the windows that are still open. */
 struct kt_partition_state {
-    int64_t next_offset;  /* of the metrics topic */
-    int64_t watermark_ms; /* largest accepted timestamp_ms, or INT64_MIN */
+    int64_t next_offset;      /* of the metrics topic */
+    int64_t watermark_ms;     /* largest accepted timestamp_ms, or INT64_MIN */
     int64_t low_watermark_ms; /* the same before the event at the low-water mark, where reading
                                  again begins (model/stage.h) */
 };

@@ -18,7 +18,7 @@ struct kt_partition *kt_partition_new(uint32_t number) {
     partition->number = number;
     partition->position = -1;
     partition->bucket_count = BUCKETS_FIRST;
-    partition->buckets = calloc(partition->bucket_count, sizeof *partition->buckets);
+    partition->buckets = calloc(partition->bucket_count, sizeof(struct kt_job *));
     if (partition->buckets == NULL) {
         free(partition);
         return NULL;
@@ -86,7 +86,7 @@ enum kt_err kt_job_reload(struct kt_job *job, uint32_t partition, struct kt_dura
 /* Keeps the chains short. Failing to grow is no error: they only get longer. */
 static void grow_buckets(struct kt_partition *partition) {
     const size_t count = partition->bucket_count * 2;
-    struct kt_job **buckets = calloc(count, sizeof *buckets);
+    struct kt_job **buckets = calloc(count, sizeof(struct kt_job *));
     if (buckets == NULL) {
         return;
     }

@@ -504,7 +504,8 @@ enum kt_err kt_store_put(struct kt_store *store, struct kt_store_key key, const 
     unsigned char bytes[KT_STORE_KEY_BYTES];
     kt_store_key_encode(key, bytes);
     MDB_val k = {sizeof bytes, bytes};
-    MDB_val v = {len, (void *)(uintptr_t)value};
+    MDB_val v = {.mv_size = len};
+    memcpy(&v.mv_data, &value, sizeof value); /* LMDB only reads it, but takes no const */
     return table_put(store, store->records, &k, &v, error);
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,8 +40,7 @@ int64_t kt_test_clock_ms(void) {
 }
 
 void kt_test_pause_ms(int ms) {
-    const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000L};
-    nanosleep(&pause, NULL);
+    poll(NULL, 0, ms);
 }
 
 static const char *brokers(void) {
@@ -233,8 +233,7 @@ void kt_test_sender_raw(struct kt_test_sender *sender, const char *key, const vo
     rd_kafka_vu_t parts[] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = sender->topic},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-        {.vtype = RD_KAFKA_VTYPE_KEY,
-         .u.mem = {(void *)key, key == NULL ? 0 : strlen(key)}},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)key, key == NULL ? 0 : strlen(key)}},
         {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)value, len}},
         {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = time_ms},
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},

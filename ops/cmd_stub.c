@@ -11,7 +11,6 @@
         return KT_EXIT_FAILED;                                                                     \
     }
 STUB(kt_cmd_replay)
-STUB(kt_cmd_suggest)
 STUB(kt_cmd_config)
 STUB(kt_cmd_history)
 STUB(kt_cmd_demo)

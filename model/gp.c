@@ -1,51 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The seed's surrogate: a Gaussian process whose hyper-parameters are searched for globally.
- *
- * In these symbols: R(l) the correlations exp(−d²/2l²), s = σf², t = jitter/s, K = s (R + tI) = sC,
- * C = UᵀU, q = yᵀC⁻¹y, n points. The log marginal likelihood is
- *
- *     −½ (q/s + n ln s + ln|C| + n ln 2π)
- *
- * One search instead of two. At a given l the best s is q/n, clipped to its bounds, wherever the
- * jitter has no part in C; otherwise it is a fixed point found in a few factorisations
- * (propose_variance). What is left is a function of ln l with several maxima: it is scanned over
- * all that the distances of the data can tell apart, and the best maxima are refined by GSL's
- * Brent. There is no start value to be lucky with.
+ * The seed's surrogate: conditioning of a Gaussian process on points, and prediction.
  *
  * What is positive definite. The bound on σf, below the abilities of most operators, and smooth
- * curves both pull l up to where C is singular in double precision. There a pivot is the rounding
- * error of its own computation, the likelihood a lottery, and with a factor accepted because its
- * pivots happen to be above 0, as LAPACK does, four points on a line were predicted wrong by a
- * factor of 600 000. Therefore a pivot has to exceed n ε (1 + t). This costs likelihood only there:
- * of tests/fixtures/gp's 200 histories, 198 reach scipy's best of 20 starts under LAPACK's rule (26
- * surpass it); the two others are equal values without any noise. With three other seeds: 199, 196
- * and 198, lost on equal values and one exact line.
- *
- * Failures. C not positive definite during the search is a candidate of likelihood −∞; s is then
- * lowered, since the jitter makes every C positive definite for small s. So there always is an
- * answer, and it is in the bounds and finite. An l that no data speaks of (one point) stays where
- * the seed starts.
+ * curves both pull l up to where C is singular in double precision (symbols in gp_internal.h).
+ * There a pivot is the rounding error of its own computation, the likelihood a lottery, and with a
+ * factor accepted because its pivots happen to be above 0, as LAPACK does, four points on a line
+ * were predicted wrong by a factor of 600 000. Therefore a pivot has to exceed n ε (1 + t). This
+ * costs likelihood only there: of tests/fixtures/gp's 200 histories, 198 reach scipy's best of 20
+ * starts under LAPACK's rule (26 surpass it); the two others are equal values without any noise.
+ * With three other seeds: 199, 196 and 198, lost on equal values and one exact line.
  *
  * Cost. x is sorted and correlations under 2⁻⁶⁰ are left out, so that a row of U ends early: where
  * 64 neighbouring points still factor, a row has about 25 entries. Whole distances share a table of
- * exponentials. A fit takes 15 … 40 factorisations; with the acquisition 7, 20 and 75 µs at 4, 16
- * and 64 points, 110 … 250 times less than the seed's path (tests/bench/bench_gp.py). Curves of
- * small scale (below 1e5 records/s) need the trace of C⁻¹ too: about 1 ms at 64 points, 40 ms
- * without noise. */
-#include "model/gp.h"
+ * exponentials. */
+#include "model/gp_internal.h"
 
 #include <float.h>
 #include <gsl/gsl_errno.h>
-#include <gsl/gsl_min.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define POINTS KT_GP_POINTS_MAX
-
-/* Distances 0, 1, … of the kernel table; larger or fractional ones cost an exp each. */
-#define TABLE 256
 
 /* Rows of the factor are worked on in blocks of this many columns; POINTS is a multiple. */
 #define BLOCK 4
@@ -53,37 +27,6 @@
 /* Correlations below 2⁻⁶⁰ are zero in the factor: l √(2 · 60 ln 2) = 9.12 l. Together they move an
  * eigenvalue by less than the rounding of the diagonal does. */
 #define REACH 9.12
-
-static const double ln_2pi = 1.8378770664093454836;
-
-/* The search over ln l. */
-#define GRID_MAX        128
-#define GRID_STEP       0.35
-#define GRID_STEP_FAR   0.7 /* beyond the range of x, where every likelihood is a power law */
-#define REFINED_MAX     3   /* local maxima that are refined */
-#define BRENT_STEPS_MAX 30
-#define GAIN_MIN        1e-9  /* relative gain of log likelihood not worth another step */
-#define TRAIL_MAX       0.015 /* within this of ln l a parabola is the likelihood, to GAIN_MIN */
-#define EDGE_STRIDES    8
-#define EDGE_STRIDE     0.004
-#define SIGMA_STEPS_MAX 24
-
-struct kt_gp {
-    gsl_min_fminimizer *brent;
-    size_t n; /* 0: nothing to predict from */
-    bool integral;
-    struct kt_gp_params params;
-    double x[POINTS]; /* ascending */
-    double y[POINTS];
-    double yy;                   /* yᵀy */
-    double table[TABLE];         /* exp(−d²/2l²) */
-    size_t end[POINTS];          /* row i of the factor ends before this column */
-    double u[POINTS * POINTS];   /* C = UᵀU, row-major, upper triangle */
-    double inverse_root[POINTS]; /* 1 / Uₖₖ; the diagonal of u itself keeps the pivots */
-    double z[POINTS];            /* U⁻ᵀ y */
-    double weights[POINTS];      /* σf² K⁻¹y = C⁻¹y */
-    double scratch[POINTS];
-};
 
 struct kt_gp *kt_gp_new(void) {
     struct kt_gp *gp = calloc(1, sizeof *gp);
@@ -106,8 +49,7 @@ void kt_gp_free(struct kt_gp *gp) {
     free(gp);
 }
 
-/* Copies the points in ascending x. */
-static enum kt_err take_points(struct kt_gp *gp, const double *x, const double *y, size_t n) {
+enum kt_err kt_gp_take_points(struct kt_gp *gp, const double *x, const double *y, size_t n) {
     gp->n = 0;
     if (n < 1 || n > POINTS)
         return KT_ERR_INVALID;
@@ -157,7 +99,7 @@ static double table_or_exp(const struct kt_gp *gp, bool whole, double distance,
                                      : correlation(distance, length_scale);
 }
 
-/* The first column of the block that column j is in, and the first of the next. */
+/* The first column of the block that column j is in. */
 static size_t block_of(size_t j) {
     return j & ~(size_t)(BLOCK - 1);
 }
@@ -188,14 +130,6 @@ static void fill_matrix(struct kt_gp *gp, double length_scale, double t) {
     }
 }
 
-/* What one factorisation tells: log likelihood at (l, s = σf²) is
- * −½ (q/s + n ln s + ln|C| + n ln 2π). */
-struct evidence {
-    double ln_det;      /* ln|C| */
-    double least_pivot; /* about the least eigenvalue of C */
-    double q;           /* yᵀC⁻¹y */
-};
-
 /* target −= scale · row over the columns first ≤ j < end, in whole blocks. What that touches beyond
  * the columns asked for is zero on the right and below the diagonal on the left: never read. */
 static void subtract_scaled(double *restrict target, const double *restrict row, double scale,
@@ -208,7 +142,7 @@ static void subtract_scaled(double *restrict target, const double *restrict row,
 /* C = UᵀU in place, right-looking, inside the envelope (rows end in ascending columns, so the
  * factor fills nothing outside it). False at the first pivot that is not positive by more than
  * rounding. */
-static bool factor(struct kt_gp *gp, double t, struct evidence *evidence) {
+static bool factor(struct kt_gp *gp, double t, struct kt_gp_evidence *evidence) {
     size_t n = gp->n;
     double least = (double)n * DBL_EPSILON * (1 + t);
     double product = 1;
@@ -250,8 +184,7 @@ static void solve_forward(const struct kt_gp *gp, double *restrict v, size_t fir
     }
 }
 
-/* v ← U⁻¹v. */
-static void solve_backward(const struct kt_gp *gp, double *v) {
+void kt_gp_solve_backward(const struct kt_gp *gp, double *v) {
     for (size_t k = gp->n; k-- > 0;) {
         const double *row = gp->u + k * POINTS;
         double sum = v[k];
@@ -261,51 +194,51 @@ static void solve_backward(const struct kt_gp *gp, double *v) {
     }
 }
 
-static double square_sum(const double *v, size_t n) {
+double kt_gp_square_sum(const double *v, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += v[i] * v[i];
     return sum;
 }
 
-/* tr C⁻¹ = ‖U⁻ᵀ‖². */
-static double inverse_trace(struct kt_gp *gp) {
+double kt_gp_inverse_trace(struct kt_gp *gp) {
     double trace = 0;
     for (size_t i = 0; i < gp->n; i++) {
         memset(gp->scratch, 0, sizeof gp->scratch);
         gp->scratch[i] = 1;
         solve_forward(gp, gp->scratch, i);
-        trace += square_sum(gp->scratch + i, gp->n - i);
+        trace += kt_gp_square_sum(gp->scratch + i, gp->n - i);
     }
     return trace;
 }
 
-static bool evaluate(struct kt_gp *gp, double length_scale, double s, struct evidence *evidence) {
+bool kt_gp_evaluate(struct kt_gp *gp, double length_scale, double s,
+                    struct kt_gp_evidence *evidence) {
     double t = KT_GP_JITTER / s;
     fill_matrix(gp, length_scale, t);
     if (!factor(gp, t, evidence))
         return false;
     memcpy(gp->z, gp->y, gp->n * sizeof *gp->z);
     solve_forward(gp, gp->z, 0);
-    evidence->q = square_sum(gp->z, gp->n);
+    evidence->q = kt_gp_square_sum(gp->z, gp->n);
     return true;
 }
 
-static double log_likelihood_at(const struct kt_gp *gp, const struct evidence *evidence, double s) {
+double kt_gp_log_likelihood_at(const struct kt_gp *gp, const struct kt_gp_evidence *evidence,
+                               double s) {
     return -0.5 *
-           (evidence->q / s + (double)gp->n * log(s) + evidence->ln_det + (double)gp->n * ln_2pi);
+           (evidence->q / s + (double)gp->n * log(s) + evidence->ln_det + (double)gp->n * LN_2PI);
 }
 
-/* Conditions on the points taken. */
-static bool condition(struct kt_gp *gp, struct kt_gp_params params, double *log_likelihood) {
+bool kt_gp_condition(struct kt_gp *gp, struct kt_gp_params params, double *log_likelihood) {
     double s = params.sigma_f * params.sigma_f;
-    struct evidence evidence;
-    if (!evaluate(gp, params.length_scale, s, &evidence))
+    struct kt_gp_evidence evidence;
+    if (!kt_gp_evaluate(gp, params.length_scale, s, &evidence))
         return false;
     gp->params = params;
-    *log_likelihood = log_likelihood_at(gp, &evidence, s);
+    *log_likelihood = kt_gp_log_likelihood_at(gp, &evidence, s);
     memcpy(gp->weights, gp->z, gp->n * sizeof *gp->weights);
-    solve_backward(gp, gp->weights);
+    kt_gp_solve_backward(gp, gp->weights);
     if (gp->integral)
         fill_table(gp, params.length_scale, INFINITY);
     return true;
@@ -313,7 +246,7 @@ static bool condition(struct kt_gp *gp, struct kt_gp_params params, double *log_
 
 enum kt_err kt_gp_set(struct kt_gp *gp, const double *x, const double *y, size_t n,
                       struct kt_gp_params params, double *log_likelihood) {
-    enum kt_err err = take_points(gp, x, y, n);
+    enum kt_err err = kt_gp_take_points(gp, x, y, n);
     if (err)
         return err;
     if (!(params.length_scale >= KT_GP_LENGTH_SCALE_MIN &&
@@ -322,270 +255,10 @@ enum kt_err kt_gp_set(struct kt_gp *gp, const double *x, const double *y, size_t
         gp->n = 0;
         return KT_ERR_INVALID;
     }
-    if (!condition(gp, params, log_likelihood)) {
+    if (!kt_gp_condition(gp, params, log_likelihood)) {
         gp->n = 0;
         return KT_ERR_NUMERIC;
     }
-    return KT_ERR_OK;
-}
-
-static double clip(double value, double low, double high) {
-    return value < low ? low : value > high ? high : value;
-}
-
-static double clip_variance(double s) {
-    return clip(s, KT_GP_SIGMA_F_MIN * KT_GP_SIGMA_F_MIN, KT_GP_SIGMA_F_MAX * KT_GP_SIGMA_F_MAX);
-}
-
-/* A point of the search. */
-struct candidate {
-    double ln_l;
-    double sigma_f;
-    double log_likelihood; /* −INFINITY: not positive definite, or surely not the best */
-};
-
-/* The largest log likelihood at s that any y and R allow: with λ the eigenvalues of R, each ≥ 0 and
- * summing to n, the quadratic form is at least yᵀy / (sn + jitter) and the determinant at least
- * jitterⁿ. */
-static double bound_at(const struct kt_gp *gp, double s) {
-    double n = (double)gp->n;
-    return -0.5 * (gp->yy / (s * n + KT_GP_JITTER) + n * log(KT_GP_JITTER) + n * ln_2pi);
-}
-
-/* Where the derivative by ln s is zero,
- *
- *     s = (q − t aᵀa) / (n − t tr C⁻¹),   a = C⁻¹y, t = jitter/s;
- *
- * returns the right side, clipped to the bounds. The trace costs as much as the factor. Against
- * the least pivot, which is near the least eigenvalue, a tiny jitter has no part in it, and the
- * right side is q/n. */
-static double propose_variance(struct kt_gp *gp, const struct evidence *evidence, double t) {
-    double n = (double)gp->n;
-    if (t < 1e-6 * evidence->least_pivot)
-        return clip_variance(evidence->q / n);
-    memcpy(gp->weights, gp->z, gp->n * sizeof *gp->weights);
-    solve_backward(gp, gp->weights);
-    double fitted = evidence->q - t * square_sum(gp->weights, gp->n);
-    double freedom = n - t * inverse_trace(gp);
-    return clip_variance(freedom > 0 ? fmax(0, fitted) / freedom : 0);
-}
-
-/* Maximises over σf at one l: iterates s ← propose_variance inside a bracket of lo, where that is
- * larger than s, and hi, where it is smaller or C is not positive definite. Where adding t to 1
- * changes nothing C does not depend on s, and one factorisation is the whole answer. start is
- * where to begin, worth the log likelihood below which nobody is interested. Returns −INFINITY if
- * nothing worthwhile is positive definite. */
-static double maximise_sigma(struct kt_gp *gp, double length_scale, double start, double worth,
-                             double tolerance, double *sigma_f) {
-    double lo = clip_variance(0);
-    double hi = clip_variance(INFINITY);
-    double s = clip_variance(start * start);
-    double best = -INFINITY;
-    for (int step = 0; step < SIGMA_STEPS_MAX && hi > lo * (1 + tolerance); step++) {
-        struct evidence evidence;
-        if (!evaluate(gp, length_scale, s, &evidence)) {
-            /* every s with 1 + t == 1 has this C */
-            hi = fmin(s, 2 * KT_GP_JITTER / DBL_EPSILON);
-            if (bound_at(gp, hi) < worth)
-                break;
-            double safe = KT_GP_JITTER / (4 * (double)gp->n * DBL_EPSILON);
-            s = safe > lo && safe < hi ? safe : sqrt(lo * hi);
-            continue;
-        }
-        double t = KT_GP_JITTER / s;
-        double next = propose_variance(gp, &evidence, t);
-        if (1 + t == 1 && 1 + KT_GP_JITTER / next == 1)
-            s = next;
-        double value = log_likelihood_at(gp, &evidence, s);
-        if (value > best) {
-            best = value;
-            *sigma_f = sqrt(s);
-        }
-        if (fabs(next / s - 1) < tolerance)
-            break;
-        if (next < s)
-            hi = s;
-        else if (value + 0.5 * evidence.q / s * (1 - s / hi) < worth)
-            break; /* q/s falls no faster than 1/s, the determinant only grows */
-        else
-            lo = s;
-        s = next > lo && next < hi ? next : sqrt(lo * hi);
-    }
-    return best;
-}
-
-struct search {
-    struct kt_gp *gp;
-    double start; /* σf to begin from */
-    double worth;
-    struct candidate best;
-    struct candidate trail[3]; /* the best three of this refinement, best first */
-};
-
-/* Stands for "not positive definite" in Brent's method, which wants finite numbers. */
-#define REFUSED 1e150
-
-static void remember(struct search *search, struct candidate here) {
-    if (here.log_likelihood > search->best.log_likelihood)
-        search->best = here;
-    for (int i = 0; i < 3; i++)
-        if (here.log_likelihood > search->trail[i].log_likelihood) {
-            struct candidate worse = search->trail[i];
-            search->trail[i] = here;
-            here = worse;
-        }
-}
-
-/* −log likelihood at ln l, the largest over σf; remembers the best seen. */
-static double profile(double ln_l, void *ctx) {
-    struct search *search = ctx;
-    struct candidate here = {.ln_l = ln_l, .sigma_f = search->start};
-    here.log_likelihood =
-        maximise_sigma(search->gp, exp(ln_l), search->start, search->worth, 1e-7, &here.sigma_f);
-    remember(search, here);
-    return isfinite(here.log_likelihood) ? -here.log_likelihood : REFUSED;
-}
-
-/* Whether the best three points are close together and a parabola through them promises next to
- * nothing. (The bracket says less: Brent's method closes in from one side.) */
-static bool is_refined(const struct candidate trail[3]) {
-    double to_1 = trail[1].ln_l - trail[0].ln_l;
-    double to_2 = trail[2].ln_l - trail[0].ln_l;
-    if (!isfinite(trail[2].log_likelihood) || fmax(fabs(to_1), fabs(to_2)) > TRAIL_MAX)
-        return false;
-    double slope_1 = (trail[0].log_likelihood - trail[1].log_likelihood) / to_1;
-    double slope_2 = (trail[0].log_likelihood - trail[2].log_likelihood) / to_2;
-    double bend = (slope_1 - slope_2) / (to_1 - to_2); /* half the second derivative */
-    double slope = slope_1 - bend * to_1;              /* at the best */
-    return slope * slope <= 4 * bend * GAIN_MIN * (1 + fabs(trail[0].log_likelihood));
-}
-
-/* Where C stops being positive definite the edge is ragged: rounding decides, for about one part in
- * thirty of l. Steps over it in small strides as long as that finds something better. */
-static void probe_edge(struct search *search) {
-    double from = search->best.ln_l;
-    for (int stride = 1; stride <= EDGE_STRIDES; stride++) {
-        (void)profile(from + EDGE_STRIDE * stride, search);
-        if (search->best.ln_l > from) {
-            from = search->best.ln_l;
-            stride = 0;
-        }
-    }
-}
-
-/* Refines a local maximum of the grid, middle, between its neighbours. */
-static void refine(struct search *search, const struct candidate *left,
-                   const struct candidate *middle, const struct candidate *right) {
-    gsl_function f = {.function = profile, .params = search};
-    search->start = middle->sigma_f;
-    for (int i = 0; i < 3; i++)
-        search->trail[i] = (struct candidate){.log_likelihood = -INFINITY};
-    remember(search, *middle);
-    remember(search, *left);
-    remember(search, *right);
-    double f_left = isfinite(left->log_likelihood) ? -left->log_likelihood : REFUSED;
-    double f_right = isfinite(right->log_likelihood) ? -right->log_likelihood : REFUSED;
-    gsl_min_fminimizer *brent = search->gp->brent;
-    if (gsl_min_fminimizer_set_with_values(brent, &f, middle->ln_l, -middle->log_likelihood,
-                                           left->ln_l, f_left, right->ln_l, f_right))
-        return; /* no bracket: a plateau, whose middle is as good as any */
-    for (int step = 0; step < BRENT_STEPS_MAX; step++) {
-        if (gsl_min_fminimizer_iterate(brent))
-            return;
-        if (brent->x_upper - brent->x_lower < 1e-9 || is_refined(search->trail))
-            return;
-    }
-}
-
-/* Scans ln l over everything the data can tell apart: below a ninth of the least distance R is
- * the identity, up to a quarter the likelihood is linear in the largest correlation, above the
- * bound there is nothing. Returns the number of candidates. */
-static size_t scan(struct search *search, struct candidate grid[GRID_MAX]) {
-    struct kt_gp *gp = search->gp;
-    double range = gp->x[gp->n - 1] - gp->x[0];
-    double least = range;
-    for (size_t i = 1; i < gp->n; i++)
-        least = fmin(least, gp->x[i] - gp->x[i - 1]);
-    double last = log(KT_GP_LENGTH_SCALE_MAX);
-    double ln_l = log(clip(least / 9, KT_GP_LENGTH_SCALE_MIN, KT_GP_LENGTH_SCALE_MAX));
-    double near = log(least / 4);
-    double far = log(range) + 1;
-    size_t count = 0;
-    while (count < GRID_MAX) {
-        struct candidate *here = &grid[count++];
-        *here = (struct candidate){.ln_l = ln_l, .sigma_f = search->start};
-        here->log_likelihood = maximise_sigma(gp, exp(ln_l), search->start,
-                                              search->best.log_likelihood, 0.05, &here->sigma_f);
-        if (here->log_likelihood > search->best.log_likelihood)
-            search->best = *here;
-        if (!isfinite(here->log_likelihood) && isfinite(search->best.log_likelihood))
-            break; /* nor can a longer l be better */
-        if (ln_l >= last)
-            break;
-        search->start = here->sigma_f;
-        ln_l = fmin(last, fmax(near, ln_l + (ln_l < far ? GRID_STEP : GRID_STEP_FAR)));
-    }
-    return count;
-}
-
-static bool is_local_maximum(const struct candidate *grid, size_t count, size_t i) {
-    return i > 0 && i + 1 < count && grid[i].log_likelihood >= grid[i - 1].log_likelihood &&
-           grid[i].log_likelihood > grid[i + 1].log_likelihood;
-}
-
-static struct candidate maximise(struct kt_gp *gp) {
-    struct search search = {
-        .gp = gp,
-        .start = sqrt(gp->yy / (double)gp->n),
-        .worth = -INFINITY,
-        .best = {.log_likelihood = -INFINITY},
-    };
-    struct candidate grid[GRID_MAX];
-    size_t count = scan(&search, grid);
-    bool done[GRID_MAX] = {false};
-    double margin = 5 + 0.2 * (double)gp->n; /* more than a step of the grid can hide */
-    for (int round = 0; round < REFINED_MAX; round++) {
-        size_t at = count;
-        for (size_t i = 0; i < count; i++)
-            if (!done[i] && is_local_maximum(grid, count, i) &&
-                grid[i].log_likelihood > search.best.log_likelihood - margin &&
-                (at == count || grid[i].log_likelihood > grid[at].log_likelihood))
-                at = i;
-        if (at == count)
-            break;
-        done[at] = true;
-        search.worth = search.best.log_likelihood - margin;
-        refine(&search, &grid[at - 1], &grid[at], &grid[at + 1]);
-        if (!isfinite(grid[at + 1].log_likelihood) && search.best.ln_l > grid[at - 1].ln_l &&
-            search.best.ln_l < grid[at + 1].ln_l)
-            probe_edge(&search);
-    }
-    return search.best;
-}
-
-/* One point: the likelihood does not depend on l, and the seed's optimiser stays at its start. */
-#define LENGTH_SCALE_OF_ONE_POINT 2.5
-
-enum kt_err kt_gp_fit(struct kt_gp *gp, const double *x, const double *y, size_t n,
-                      struct kt_gp_params *params, double *log_likelihood) {
-    enum kt_err err = take_points(gp, x, y, n);
-    if (err)
-        return err;
-    struct kt_gp_params found = {.length_scale = LENGTH_SCALE_OF_ONE_POINT};
-    if (n == 1) {
-        found.sigma_f = sqrt(clip_variance(gp->yy - KT_GP_JITTER));
-    } else {
-        struct candidate best = maximise(gp);
-        found.length_scale = exp(best.ln_l);
-        found.sigma_f = best.sigma_f;
-    }
-    found.length_scale = clip(found.length_scale, KT_GP_LENGTH_SCALE_MIN, KT_GP_LENGTH_SCALE_MAX);
-    found.sigma_f = clip(found.sigma_f, KT_GP_SIGMA_F_MIN, KT_GP_SIGMA_F_MAX);
-    if (!condition(gp, found, log_likelihood)) {
-        gp->n = 0;
-        return KT_ERR_NUMERIC;
-    }
-    *params = found;
     return KT_ERR_OK;
 }
 
@@ -608,6 +281,6 @@ void kt_gp_predict(const struct kt_gp *gp, double x, double *mean, double *stdde
     }
     solve_forward(gp, v, 0);
     /* the jitter is noise of the observations, not of f: k(x,x) = σf² */
-    double remaining = 1 - square_sum(v, gp->n);
+    double remaining = 1 - kt_gp_square_sum(v, gp->n);
     *stddev = gp->params.sigma_f * sqrt(fmax(0, remaining));
 }

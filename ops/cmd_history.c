@@ -8,6 +8,7 @@
 #include "ops/history_import.h"
 #include "ops/history_publish.h"
 #include "ops/history_read.h"
+#include "ops/text_file.h"
 #include "schemas/codec.h"
 
 #include <errno.h>
@@ -257,6 +258,20 @@ static int oldest_first(const void *a, const void *b) {
     return x->observation < y->observation ? -1 : x->observation > y->observation;
 }
 
+/* A name with a line break would end its record. */
+static enum kt_err check_names(const struct kt_operator_history *h, struct kt_error *error) {
+    const struct kt_str names[] = {h->cluster, h->job_name, h->vertex_id, h->name};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (names[i].len > 0 && memchr(names[i].data, '\n', names[i].len) != NULL) {
+            return kt_fail(error, KT_ERR_INVALID,
+                           "vertex %.*s: a name holds a line break, which csv cannot; use --format "
+                           "jsonl",
+                           KT_STR_ARG(h->vertex_id));
+        }
+    }
+    return KT_ERR_OK;
+}
+
 static void put_row(FILE *out, const struct dated *row) {
     const struct kt_operator_history *h = row->history;
     const struct kt_observation *o = row->observation;
@@ -281,6 +296,10 @@ static enum kt_err write_csv(struct common *c, const struct kt_history_list *lis
         while (end < list->count &&
                kt_history_same_operator(&list->items[begin].history, &list->items[end].history)) {
             room += list->items[end++].history.observations.count;
+        }
+        const enum kt_err err = check_names(&list->items[begin].history, error);
+        if (err != KT_ERR_OK) {
+            return err;
         }
         struct dated *rows = kt_arena_array(&c->arena, room, sizeof *rows);
         if (rows == NULL) {
@@ -423,6 +442,12 @@ static enum kt_err import_to_folder(struct common *c, struct kt_history_rows *ro
 static enum kt_err read_rows(struct common *c, const char *format, const char *path,
                              struct kt_history_rows *rows, struct kt_error *error) {
     const struct kt_history_defaults defaults = {kt_str_of(c->job), kt_str_of(c->operator)};
+    if (strcmp(format, "ds2-log") == 0) {
+        struct kt_str text;
+        const enum kt_err err = kt_text_file_read(path, &c->arena, &text, error);
+        return err == KT_ERR_OK ? kt_history_rows_ds2(path, text, &defaults, &c->arena, rows, error)
+                                : err;
+    }
     return strcmp(format, "csv") == 0
                ? kt_history_rows_csv(path, &defaults, &c->arena, rows, error)
                : kt_history_rows_records(path, &defaults, &c->arena, rows, error);
@@ -436,7 +461,7 @@ static int import(int argc, char **argv) {
         {.name = "format",
          .text = &format,
          .required = true,
-         .argument = "csv|jsonl",
+         .argument = "csv|jsonl|ds2-log",
          .meaning = "of FILE"},
         {.name = "operator",
          .text = &c.operator,
@@ -456,7 +481,9 @@ static int import(int argc, char **argv) {
             "Adds the observations of FILE to what was learned. They are put in the order of time\n"
             "with those that are there, and the newest K at each parallelism stay; an observation\n"
             "without window_end_ms counts as the oldest, one that is there already is not added\n"
-            "again. With a mistake anywhere in FILE, nothing is imported.\n\n"
+            "again. With a mistake anywhere in FILE, nothing is imported. A ds2-log gives an\n"
+            "observation per operator and epoch: the sum of its instances' true processing rates;\n"
+            "operator ids must be Flink's vertex ids.\n\n"
             "With --config: merged with the changelog topic's and published there in one\n"
             "transaction. The stage's workers must be stopped; they have it when they start.\n"
             "With --state: into a folder for `replay --state`.",
@@ -467,11 +494,12 @@ static int import(int argc, char **argv) {
     if (!kt_cli_parse(&cli, argc, argv, &status)) {
         return status;
     }
-    if (strcmp(format, "csv") != 0 && strcmp(format, "jsonl") != 0) {
-        return kt_cli_misuse(&cli, "--format: expected csv or jsonl, got '%s'", format);
+    if (strcmp(format, "csv") != 0 && strcmp(format, "jsonl") != 0 &&
+        strcmp(format, "ds2-log") != 0) {
+        return kt_cli_misuse(&cli, "--format: expected csv, jsonl or ds2-log, got '%s'", format);
     }
     struct kt_error error;
-    struct kt_history_rows rows = {NULL, 0, 0};
+    struct kt_history_rows rows = {.items = NULL};
     struct kt_history_merged merged = {0};
     if (open_common(&c, &cli, &status)) {
         enum kt_err err = read_rows(&c, format, cli.operand[0], &rows, &error);
@@ -484,6 +512,12 @@ static int import(int argc, char **argv) {
                 "observations: %zu read, %zu added, %zu already there, %zu older than the newest "
                 "at their parallelism\n",
                 rows.count, merged.added, merged.present, merged.older);
+            if (rows.left_out > 0) {
+                fprintf(stderr,
+                        "%zu epochs of operators left out: nothing was processed, or not every "
+                        "instance logged them\n",
+                        rows.left_out);
+            }
             err = finish_stdout(&error);
         }
         status = err == KT_ERR_OK ? KT_EXIT_OK : kt_cli_fail(&cli, &error);

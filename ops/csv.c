@@ -245,7 +245,8 @@ void kt_csv_put(FILE *out, struct kt_str field) {
         return;
     }
     const bool plain = memchr(field.data, ',', field.len) == NULL &&
-                       memchr(field.data, '"', field.len) == NULL && field.data[0] != '#';
+                       memchr(field.data, '"', field.len) == NULL &&
+                       memchr(field.data, '\r', field.len) == NULL && field.data[0] != '#';
     if (plain) {
         fprintf(out, "%.*s", KT_STR_ARG(field));
         return;

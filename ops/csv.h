@@ -44,7 +44,7 @@ KT_MUST_CHECK enum kt_err kt_csv_number(const struct kt_csv *csv, int column, do
 enum kt_err kt_csv_fail(const struct kt_csv *csv, struct kt_error *error, const char *format, ...)
     KT_PRINTF(3, 4);
 
-/* Writes one field, quoted if it must be; separators are the caller's. */
+/* Writes one field (without a line break), quoted if it must be; separators are the caller's. */
 void kt_csv_put(FILE *out, struct kt_str field);
 
 #endif

@@ -2,6 +2,7 @@
  * Observations from a file into histories: read all, check all, then merge. */
 #include "ops/history_import.h"
 
+#include "model/ds2_log.h"
 #include "model/history.h"
 #include "ops/csv.h"
 #include "schemas/codec.h"
@@ -258,6 +259,64 @@ enum kt_err kt_history_rows_records(const char *path, const struct kt_history_de
     }
     kt_file_reader_close(reader);
     return err == KT_ERR_NOT_FOUND ? KT_ERR_OK : err;
+}
+
+/* ---- DS2's rate logs --------------------------------------------------------------------- */
+
+/* One operator in one epoch: its instances' rates are summed. An epoch that not every instance
+ * logged has less than the operator's ability, and one in which nothing was processed (all of a
+ * source's) tells none: both are left out. */
+static enum kt_err take_epoch(const char *path, const struct kt_ds2_log_operator *op,
+                              const struct kt_ds2_epoch *epoch,
+                              const struct kt_history_defaults *defaults, struct kt_arena *arena,
+                              struct kt_history_rows *rows, struct kt_error *error) {
+    if (epoch->logged != epoch->instances || epoch->rates.true_processing <= 0) {
+        rows->left_out++;
+        return KT_ERR_OK;
+    }
+    struct kt_history_row *row = push(rows, arena);
+    if (row == NULL) {
+        return kt_fail(error, KT_ERR_LIMIT, "more than %zu observations", rows->count);
+    }
+    const struct kt_ds2_rates *rates = &epoch->rates;
+    row->vertex_id = op->id;
+    row->name = op->id;
+    row->parallelism = epoch->instances;
+    /* Useful time is the share by which the observed rate falls short of the true one. */
+    row->observation =
+        (struct kt_observation){.ability = rates->true_processing,
+                                .busy = rates->observed_processing < rates->true_processing
+                                            ? rates->observed_processing / rates->true_processing
+                                            : 1,
+                                .lambda = rates->observed_processing};
+    enum kt_err err =
+        epoch->instances >= 1 && epoch->instances <= KT_PARALLELISM_MAX
+            ? complete(row, defaults, error)
+            : kt_fail(error, KT_ERR_PARSE, "instances: expected an integer from 1 to %d, got %d",
+                      KT_PARALLELISM_MAX, epoch->instances);
+    if (err == KT_ERR_OK) {
+        err = check_observation(&row->observation, error);
+    }
+    if (err != KT_ERR_OK) {
+        return kt_fail_in(error, err, "%s:%lld", path, (long long)epoch->line);
+    }
+    return copy_names(row, arena)
+               ? KT_ERR_OK
+               : kt_fail(error, KT_ERR_LIMIT, "more than %zu observations", rows->count);
+}
+
+enum kt_err kt_history_rows_ds2(const char *path, struct kt_str text,
+                                const struct kt_history_defaults *defaults, struct kt_arena *arena,
+                                struct kt_history_rows *rows, struct kt_error *error) {
+    struct kt_ds2_log log = {0};
+    enum kt_err err = kt_ds2_log_parse(path, text, arena, &log, error);
+    for (size_t i = 0; i < log.operators.count && err == KT_ERR_OK; i++) {
+        const struct kt_ds2_log_operator *op = &log.operators.items[i];
+        for (size_t j = 0; j < op->epochs.count && err == KT_ERR_OK; j++) {
+            err = take_epoch(path, op, &op->epochs.items[j], defaults, arena, rows, error);
+        }
+    }
+    return err;
 }
 
 /* ---- merging ----------------------------------------------------------------------------- */

@@ -28,6 +28,7 @@ struct kt_history_rows {
     struct kt_history_row *items;
     size_t count;
     size_t capacity;
+    size_t left_out; /* of a rate log: operators' epochs that tell no ability */
 };
 
 /* What the command line says of rows that do not say it themselves; data NULL: nothing. */
@@ -48,6 +49,15 @@ KT_MUST_CHECK enum kt_err kt_history_rows_records(const char *path,
                                                   struct kt_arena *arena,
                                                   struct kt_history_rows *rows,
                                                   struct kt_error *error);
+
+/* DS2's rate log (model/ds2_log.h), already read: an observation per operator and epoch, in the
+ * order of the epochs and without a time; the operator's id becomes the vertex id. Epochs in which
+ * nothing was processed, or that some instance did not log, are left out. text lives as long as
+ * rows. */
+KT_MUST_CHECK enum kt_err kt_history_rows_ds2(const char *path, struct kt_str text,
+                                              const struct kt_history_defaults *defaults,
+                                              struct kt_arena *arena, struct kt_history_rows *rows,
+                                              struct kt_error *error);
 
 struct kt_history_merged {
     size_t added;

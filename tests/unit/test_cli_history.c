@@ -245,6 +245,54 @@ static void a_mistake_is_told_by_line_and_nothing_is_imported(void **state) {
     expect(RUN("list", "--state", state_dir), 1, "", message);
 }
 
+static void a_ds2_log_gives_an_observation_per_operator_and_epoch(void **state) {
+    (void)state;
+    write_file(file_path,
+               "# operator_id, operator_instance_id, total_number_of_operator_instances, "
+               "epoch_timestamp, true_processing_rate, true_output_rate, observed_processing_rate, "
+               "observed_output_rate\n"
+               "src, 0, 1, 10, 0, 500, 0, 500\n"
+               "map, 0, 2, 10, 100, 100, 50, 50\n"
+               "map, 1, 2, 10, 110, 110, 55, 55\n"
+               "map, 0, 2, 20, 120, 120, 30, 30\n"
+               "map, 1, 2, 20, 120, 120, 30, 30\n"
+               "map, 0, 2, 30, 130, 130, 30, 30\n");
+    expect(
+        RUN("import", "--state", state_dir, "--format", "ds2-log", "--job", "prod/q1", file_path),
+        0,
+        "observations: 2 read, 2 added, 0 already there, 0 older than the newest at their "
+        "parallelism\n",
+        "2 epochs of operators left out: nothing was processed, or not every instance logged "
+        "them\n");
+    expect(RUN("export", "--state", state_dir), 0,
+           HEADER
+           "prod,q1,map,map,2,210,0.5,105,false,0,0\nprod,q1,map,map,2,240,0.25,60,false,0,0\n",
+           "");
+
+    write_file(file_path, "map, 0, 1, 10, 100, 100, 50, 50\nmap, 0, 1, 20, much, 1, 1, 1\n");
+    struct kt_process_result r =
+        RUN("import", "--state", state_dir, "--format", "ds2-log", "--job", "prod/q1", file_path);
+    char start[400];
+    snprintf(start, sizeof start, "kontune history import: %s:2: ", file_path);
+    assert_memory_equal(r.err, start, strlen(start));
+    assert_int_equal(r.status, 1);
+    kt_process_result_free(&r);
+}
+
+static void a_line_break_in_a_name_is_no_csv(void **state) {
+    (void)state;
+    write_file(file_path, "{\"cluster\":\"c\",\"job_name\":\"j\",\"vertex_id\":\"v\",\"name\":"
+                          "\"a\\nb\",\"parallelism\":2,\"observations\":[{\"ability\":5,\"busy\":1,"
+                          "\"lambda\":5,\"window_end_ms\":1}]}\n");
+    expect(RUN("import", "--state", state_dir, "--format", "jsonl", file_path), 0,
+           "observations: 1 read, 1 added, 0 already there, 0 older than the newest at their "
+           "parallelism\n",
+           "");
+    expect(RUN("export", "--state", state_dir, "--out", out_path), 1, "",
+           "kontune history export: vertex v: a name holds a line break, which csv cannot; use "
+           "--format jsonl\n");
+}
+
 /* ---- beside a worker --------------------------------------------------------------------- */
 
 static enum kt_err no_change(void *ctx, struct kt_store_key key, const void *value, size_t len,
@@ -346,6 +394,8 @@ int main(void) {
         TEST(newer_observations_are_not_pushed_out_by_older_ones),
         TEST(a_bare_table_is_taken_with_job_and_operator),
         TEST(a_mistake_is_told_by_line_and_nothing_is_imported),
+        TEST(a_ds2_log_gives_an_observation_per_operator_and_epoch),
+        TEST(a_line_break_in_a_name_is_no_csv),
         TEST(a_running_worker_s_state_is_read_but_not_written),
         TEST(misuse_exits_2),
         TEST(a_full_disk_fails_an_export),

@@ -40,8 +40,8 @@ void kt_intake_free(struct kt_intake *intake) {
     free(intake);
 }
 
-/* Whether the error is the record's own fault. Everything else is ours or the world's, and blaming
- * the record would lose it. */
+/* Whether an error of decoding is the record's own fault. Everything else is ours or the world's,
+ * and blaming the record would lose it. */
 static bool is_bad_record(enum kt_err err) {
     return err == KT_ERR_FRAMING || err == KT_ERR_SCHEMA_UNKNOWN || err == KT_ERR_SCHEMA ||
            err == KT_ERR_TRUNCATED || err == KT_ERR_DECODE || err == KT_ERR_LIMIT ||
@@ -68,7 +68,8 @@ enum kt_err kt_intake_take(struct kt_intake *intake, const rd_kafka_message_t *m
         err =
             kt_decode(intake->decoder, message->payload, message->len, &intake->arena, &event, why);
     }
-    if (err == KT_ERR_OK) {
+    const bool decoded = err == KT_ERR_OK;
+    if (decoded) {
         step = "event";
         err = kt_stage_event(stage, message->partition, message->offset, record_time(message),
                              &event, why);
@@ -76,7 +77,9 @@ enum kt_err kt_intake_take(struct kt_intake *intake, const rd_kafka_message_t *m
     if (err == KT_ERR_OK) {
         return KT_ERR_OK;
     }
-    if (!is_bad_record(err)) {
+    /* Of the stage's errors only this one is the event's fault: the others come from what the event
+     * set off, for which the transaction must be aborted. */
+    if (decoded ? err != KT_ERR_INVALID : !is_bad_record(err)) {
         return kt_fail(error, err, "%s", why->message);
     }
     *refused = true;

@@ -331,6 +331,9 @@ enum kt_err kt_stage_event(struct kt_stage *stage, int32_t partition, int64_t of
         return refused ? kt_fail(error, KT_ERR_INVALID, "%s", why.message) : KT_ERR_OK;
     }
     err = advance(stage, p, job, error);
+    if (err == KT_ERR_INVALID) { /* some record of ours: the event must not be blamed for it */
+        return kt_fail_in(error, KT_ERR_IO, "closing a window");
+    }
     if (err != KT_ERR_OK) {
         return err;
     }

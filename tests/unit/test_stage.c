@@ -244,9 +244,8 @@ static void only_what_moved_is_flushed(void **state) {
 
 static enum kt_err refuse_command(void *ctx, const struct kt_rescale_command *command,
                                   struct kt_error *error) {
-    (void)ctx;
     (void)command;
-    return kt_fail(error, KT_ERR_KAFKA_ABORT, "queue full");
+    return kt_fail(error, *(const enum kt_err *)ctx, "queue full");
 }
 
 static enum kt_err take_change(void *ctx, struct kt_store_key key, const void *value, size_t len,
@@ -259,23 +258,38 @@ static enum kt_err take_change(void *ctx, struct kt_store_key key, const void *v
     return KT_ERR_OK;
 }
 
-static void a_sink_that_fails_fails_the_stage_with_job_and_window(void **state) {
-    struct fixture *f = *state;
+/* What the stage returns when the sink refuses its first command with this error. */
+static enum kt_err stage_with_sink(struct fixture *f, enum kt_err sink_err,
+                                   struct kt_error *error) {
     struct kt_stage *stage;
-    const struct kt_stage_sink sink = {f, refuse_command, take_change};
+    const struct kt_stage_sink sink = {&sink_err, refuse_command, take_change};
     assert_int_equal(kt_stage_new(&f->rig.settings, f->rig.store, sink, &stage, NULL), KT_ERR_OK);
     assert_int_equal(kt_stage_open(stage, 1, NULL), KT_ERR_OK);
     event_at(f, "j", BASE);
     struct kt_metric_event event = f->records.items[0].event;
-    struct kt_error error = {0};
-    assert_int_equal(kt_stage_event(stage, 1, 0, BASE, &event, &error), KT_ERR_OK);
+    assert_int_equal(kt_stage_event(stage, 1, 0, BASE, &event, error), KT_ERR_OK);
     event.timestamp_ms = BASE + 2 * MINUTE;
-    assert_int_equal(kt_stage_event(stage, 1, 1, BASE, &event, &error), KT_ERR_KAFKA_ABORT);
-    assert_string_equal(error.message, "job 'c/j', window ending at 1800000060000: queue full");
+    const enum kt_err err = kt_stage_event(stage, 1, 1, BASE, &event, error);
     kt_stage_drop(stage, 1);
     kt_stage_drop(stage, 1);
     kt_stage_drop(stage, 99);
     kt_stage_free(stage);
+    return err;
+}
+
+static void a_sink_that_fails_fails_the_stage_with_job_and_window(void **state) {
+    struct fixture *f = *state;
+    struct kt_error error = {0};
+    assert_int_equal(stage_with_sink(f, KT_ERR_KAFKA_ABORT, &error), KT_ERR_KAFKA_ABORT);
+    assert_string_equal(error.message, "job 'c/j', window ending at 1800000060000: queue full");
+}
+
+/* KT_ERR_INVALID means that the event is bad; a failed effect must never look like that. */
+static void an_event_is_not_blamed_for_a_command_that_cannot_be_written(void **state) {
+    struct fixture *f = *state;
+    struct kt_error error = {0};
+    assert_int_equal(stage_with_sink(f, KT_ERR_INVALID, &error), KT_ERR_IO);
+    assert_non_null(strstr(error.message, "window ending at 1800000060000: queue full"));
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -297,6 +311,7 @@ int main(void) {
         T(with_no_window_open_all_is_committed),
         T(only_what_moved_is_flushed),
         T(a_sink_that_fails_fails_the_stage_with_job_and_window),
+        T(an_event_is_not_blamed_for_a_command_that_cannot_be_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

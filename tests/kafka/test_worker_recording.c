@@ -50,6 +50,34 @@ static void send_recording(const struct kt_test_stage *stage) {
     kt_test_sender_free(sender);
 }
 
+/* What `kontune commands tail --json` prints. */
+static json_t *tailed(const struct kt_test_stage *stage, const char *limit) {
+    char *config = kt_test_stage_config(stage, "tail");
+    const char *argv[] = {
+        kt_process_kontune(), "commands", "tail", "-c", config, "--json", "--limit", limit, NULL};
+    struct kt_process_result result = kt_process_run(argv, 60);
+    assert_int_equal(result.status, 0);
+    json_error_t why;
+    json_t *document = json_loads(result.out, 0, &why);
+    json_t *commands = json_incref(json_object_get(document, "commands"));
+    json_decref(document);
+    kt_process_result_free(&result);
+    free(config);
+    return commands;
+}
+
+static void assert_tail_shows(const struct kt_test_stage *stage, const json_t *expected) {
+    json_t *all = tailed(stage, "0");
+    assert_true(json_equal(all, expected));
+    json_decref(all);
+    json_t *newest = tailed(stage, "2");
+    const size_t count = json_array_size(expected);
+    assert_int_equal(json_array_size(newest), 2);
+    assert_true(json_equal(json_array_get(newest, 0), json_array_get(expected, count - 2)));
+    assert_true(json_equal(json_array_get(newest, 1), json_array_get(expected, count - 1)));
+    json_decref(newest);
+}
+
 static void a_recording_through_kafka_gives_the_commands_of_replay(void **state) {
     (void)state;
     json_t *expected = kt_test_replay(RECORDING);
@@ -61,6 +89,7 @@ static void a_recording_through_kafka_gives_the_commands_of_replay(void **state)
     kt_test_expect_commands(&stage, JOB, expected, 60);
     assert_int_equal(kt_test_worker_end(&worker, SIGTERM), 0);
     kt_test_expect_commands(&stage, JOB, expected, 0);
+    assert_tail_shows(&stage, expected);
     kt_test_stage_free(&stage);
     json_decref(expected);
 }

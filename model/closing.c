@@ -6,6 +6,7 @@
 #include "model/closing.h"
 
 #include "model/evidence_build.h"
+#include "model/flow_order.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -408,6 +409,9 @@ static enum kt_err run_steps(struct run *run, struct kt_error *error) {
         return no_memory(error);
     }
     enum kt_err err = check_gate(run, error);
+    if (err == KT_ERR_OK) { /* behind the gate, which looks vertices up by the order of their ids */
+        err = kt_flow_order(&run->summary, run->arena, error);
+    }
     if (err != KT_ERR_OK) {
         return err;
     }

@@ -153,7 +153,8 @@ static bool graph_is_known(const struct kt_window_summary *summary) {
             return false;
         }
         for (size_t e = 0; e < vertex->upstream.count; e++) {
-            if (kt_vertex_find(summary, vertex->upstream.items[e].vertex_id, i) < 0) {
+            if (kt_vertex_find(summary, vertex->upstream.items[e].vertex_id, i > 0 ? i - 1 : 0) <
+                0) {
                 return false;
             }
         }
@@ -175,10 +176,11 @@ static enum kt_err fill_edges(const struct kt_window_summary *summary, struct kt
         }
         for (size_t e = 0; e < vertex->upstream.count; e++) {
             const struct kt_upstream *upstream = &vertex->upstream.items[e];
-            op->inputs.items[op->inputs.count++] = (struct kt_edge){
-                .upstream = (int32_t)kt_vertex_find(summary, upstream->vertex_id, i),
-                .keyed = KT_HAS(upstream, KT_UPSTREAM_SHIP_STRATEGY) &&
-                         kt_str_equal(upstream->ship_strategy, KT_STR("HASH"))};
+            op->inputs.items[op->inputs.count++] =
+                (struct kt_edge){.upstream = (int32_t)kt_vertex_find(summary, upstream->vertex_id,
+                                                                     i > 0 ? i - 1 : 0),
+                                 .keyed = KT_HAS(upstream, KT_UPSTREAM_SHIP_STRATEGY) &&
+                                          kt_str_equal(upstream->ship_strategy, KT_STR("HASH"))};
         }
     }
     return KT_ERR_OK;

@@ -18,8 +18,8 @@ struct kt_gate_settings {
     int64_t rate_warm_up_ms; /* the same for Flink's 60 s averages, where there are no counters */
     double span_min;     /* least share of the window that each subtask's samples cover, 0…1 */
     int32_t samples_min; /* fewest samples per subtask */
-    double ramp_max; /* largest change within a window: of the sources' rate (relative), of a
-                        vertex's backpressured share of time (absolute) */
+    double ramp_max;     /* largest change within a window: of the sources' rate (relative), of a
+                            vertex's backpressured share of time (absolute) */
     int32_t ramp_windows_max; /* so many ramps in a row are held, the next is decided */
 };
 

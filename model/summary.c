@@ -55,8 +55,7 @@ struct run {
 static int run_order(const void *a, const void *b) {
     const struct kt_text x = ((const struct run *)a)->vertex->id;
     const struct kt_text y = ((const struct run *)b)->vertex->id;
-    const int order = memcmp(x.data, y.data, x.len < y.len ? x.len : y.len);
-    return order != 0 ? order : (x.len > y.len) - (x.len < y.len);
+    return kt_str_compare((struct kt_str){x.data, x.len}, (struct kt_str){y.data, y.len});
 }
 
 /* ---- accounts ---------------------------------------------------------------------------- */

@@ -110,19 +110,12 @@ static enum kt_err text_set(struct kt_window *window, struct kt_text *text, stru
     return KT_ERR_OK;
 }
 
-/* Order of two texts: by bytes, then by length. */
-static int text_compare(struct kt_str a, struct kt_str b) {
-    const size_t shorter = a.len < b.len ? a.len : b.len;
-    const int order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* Keeps the newest of a text's values; *at_ms is the time of the one held. */
 static enum kt_err text_newest(struct kt_window *window, struct kt_text *text, int32_t *held_at_ms,
                                struct kt_str value, int32_t at_ms, bool *changed,
                                struct kt_error *error) {
     const bool known = *held_at_ms != KT_WINDOW_NEVER;
-    const int order = known ? text_compare(kt_text_str(*text), value) : -1;
+    const int order = known ? kt_str_compare(kt_text_str(*text), value) : -1;
     if (known && order != 0) {
         *changed = true;
     }
@@ -356,11 +349,11 @@ static enum kt_err job_update(struct kt_window *window, const struct kt_metric_e
 
 static int edge_compare(const struct kt_edge_text *a, const struct kt_upstream *b) {
     const bool has_ship = KT_HAS(b, KT_UPSTREAM_SHIP_STRATEGY);
-    const int order = text_compare(kt_text_str(a->vertex_id), b->vertex_id);
+    const int order = kt_str_compare(kt_text_str(a->vertex_id), b->vertex_id);
     if (order != 0 || a->has_ship_strategy != has_ship) {
         return order != 0 ? order : (int)a->has_ship_strategy - (int)has_ship;
     }
-    return has_ship ? text_compare(kt_text_str(a->ship_strategy), b->ship_strategy) : 0;
+    return has_ship ? kt_str_compare(kt_text_str(a->ship_strategy), b->ship_strategy) : 0;
 }
 
 /* Order of the edges held and those of an event: by number, then edge by edge. */

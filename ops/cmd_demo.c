@@ -358,8 +358,11 @@ int kt_cmd_demo(int argc, char **argv) {
         return kt_cli_fail(&cli, &error);
     }
     kt_demo_view_summary(&demo.view, &kontune, &ds2);
+    char self[512] = "kontune";
+    const ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[len > 0 ? len : 7] = '\0';
     printf("\nEvery decision again, from the events that the worker saw:\n"
-           "  kontune replay --in %s -c %s\n",
-           demo.events_path, demo.config_path);
+           "  %s replay --in %s -c %s\n",
+           self, demo.events_path, demo.config_path);
     return fflush(stdout) == 0 ? KT_EXIT_OK : KT_EXIT_FAILED;
 }

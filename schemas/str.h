@@ -31,6 +31,13 @@ static inline bool kt_str_ends_with(struct kt_str s, struct kt_str end) {
     return s.len >= end.len && memcmp(s.data + (s.len - end.len), end.data, end.len) == 0;
 }
 
+/* Below, at or above 0 as a comes before, with or after b: by bytes, then by length. */
+static inline int kt_str_compare(struct kt_str a, struct kt_str b) {
+    const size_t shorter = a.len < b.len ? a.len : b.len;
+    const int order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 /* 64-bit FNV-1a, continued from seed (start with KT_HASH_SEED). Stable across runs and machines:
  * the keys of the durable state are made of it. */
 #define KT_HASH_SEED UINT64_C(0xcbf29ce484222325)

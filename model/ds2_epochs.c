@@ -232,9 +232,7 @@ static enum kt_err pass_on(struct work *work, int32_t index, struct kt_error *er
 static void take_ratios(struct work *work, const struct node *source) {
     for (size_t e = 0; e < source->logged; e++) {
         const double ratio = source->output[e] / source->observed[e];
-        if (e >= work->ratios) {
-            work->ratio_max[e] = ratio;
-        } else if (work->ratio_max[e] < ratio) {
+        if (e >= work->ratios || work->ratio_max[e] < ratio) {
             work->ratio_max[e] = ratio;
         }
     }

@@ -172,10 +172,15 @@ static int compare_str(struct kt_str a, struct kt_str b) {
     return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
 }
 
+/* A row in the order of numbering; rows themselves stay in the order of their lines. */
+struct place {
+    struct row *row;
+};
+
 /* By operator, instance, time, line. */
-static int compare_rows(const void *pa, const void *pb) {
-    const struct row *a = *(const struct row *const *)pa;
-    const struct row *b = *(const struct row *const *)pb;
+static int compare_places(const void *pa, const void *pb) {
+    const struct row *a = ((const struct place *)pa)->row;
+    const struct row *b = ((const struct place *)pb)->row;
     if (a->op != b->op) {
         return a->op < b->op ? -1 : 1;
     }
@@ -241,22 +246,23 @@ static size_t find_operator(struct kt_ds2_log *log, struct kt_str id, size_t las
 static enum kt_err number_epochs(const char *file, struct row *rows, size_t count,
                                  struct kt_arena *arena, struct kt_ds2_log *log,
                                  struct kt_error *error) {
-    struct row **sorted = kt_arena_array(arena, count, sizeof *sorted);
+    struct place *sorted = kt_arena_array(arena, count, sizeof *sorted);
     if (sorted == NULL) {
         return no_room(file, error);
     }
     for (size_t i = 0; i < count; i++) {
-        sorted[i] = &rows[i];
+        sorted[i].row = &rows[i];
     }
-    qsort(sorted, count, sizeof *sorted, compare_rows);
+    qsort(sorted, count, sizeof *sorted, compare_places);
     for (size_t i = 0; i < count; i++) {
-        const struct row *before = i == 0 ? NULL : sorted[i - 1];
-        const bool same = before != NULL && before->op == sorted[i]->op &&
-                          kt_str_equal(before->instance, sorted[i]->instance);
-        sorted[i]->epoch = same ? before->epoch + 1 : 0;
-        struct kt_ds2_log_operator *op = &log->operators.items[sorted[i]->op];
-        if (sorted[i]->epoch >= op->epochs.count) {
-            op->epochs.count = sorted[i]->epoch + 1;
+        const struct row *before = i == 0 ? NULL : sorted[i - 1].row;
+        struct row *row = sorted[i].row;
+        const bool same = before != NULL && before->op == row->op &&
+                          kt_str_equal(before->instance, row->instance);
+        row->epoch = same ? before->epoch + 1 : 0;
+        struct kt_ds2_log_operator *op = &log->operators.items[row->op];
+        if (row->epoch >= op->epochs.count) {
+            op->epochs.count = row->epoch + 1;
         }
     }
     for (size_t i = 0; i < log->operators.count; i++) {

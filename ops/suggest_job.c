@@ -12,9 +12,14 @@
 #define FILE_BYTES_MAX  ((size_t)1 << 30)
 #define ARENA_BYTES_MAX ((size_t)4 << 30)
 
-/* The whole file, malloc'd. */
-static enum kt_err read_text(const char *path, struct kt_str *text, struct kt_error *error) {
-    *text = (struct kt_str){NULL, 0};
+/* A whole file in memory. */
+struct text {
+    char *data; /* malloc'd */
+    size_t len;
+};
+
+static enum kt_err read_text(const char *path, struct text *text, struct kt_error *error) {
+    *text = (struct text){NULL, 0};
     FILE *file = fopen(path, "re");
     if (file == NULL) {
         return kt_fail(error, KT_ERR_IO, "%s: %s", path, strerror(errno));
@@ -44,19 +49,23 @@ static enum kt_err read_text(const char *path, struct kt_str *text, struct kt_er
         return failed ? kt_fail(error, KT_ERR_IO, "%s: cannot be read", path)
                       : kt_fail(error, KT_ERR_LIMIT, "%s: larger than 1 GiB", path);
     }
-    *text = (struct kt_str){data, len};
+    *text = (struct text){data, len};
     return KT_ERR_OK;
 }
 
 /* The three files and what became of them. */
 struct job {
-    struct kt_str topology_text, log_text, rates_text;
+    struct text topology_text, log_text, rates_text;
     struct kt_ds2_topology topology;
     struct kt_ds2_log log;
     struct kt_ds2_source_rates rates;
     struct kt_ds2_answer answer;
     struct kt_arena arena;
 };
+
+static struct kt_str str_of(struct text text) {
+    return (struct kt_str){text.data, text.len};
+}
 
 static enum kt_err answer(const struct kt_suggest_job *question, struct job *job,
                           struct kt_error *error) {
@@ -69,15 +78,16 @@ static enum kt_err answer(const struct kt_suggest_job *question, struct job *job
         err = read_text(rates_path, &job->rates_text, error);
     }
     if (err == KT_ERR_OK) {
-        err = kt_ds2_topology_parse(question->topology_path, job->topology_text, &job->arena,
-                                    &job->topology, error);
+        err = kt_ds2_topology_parse(question->topology_path, str_of(job->topology_text),
+                                    &job->arena, &job->topology, error);
     }
     if (err == KT_ERR_OK) {
-        err = kt_ds2_log_parse(question->log_path, job->log_text, &job->arena, &job->log, error);
+        err = kt_ds2_log_parse(question->log_path, str_of(job->log_text), &job->arena, &job->log,
+                               error);
     }
     if (err == KT_ERR_OK && rates_path != NULL) {
-        err =
-            kt_ds2_source_rates_parse(rates_path, job->rates_text, &job->arena, &job->rates, error);
+        err = kt_ds2_source_rates_parse(rates_path, str_of(job->rates_text), &job->arena,
+                                        &job->rates, error);
     }
     if (err == KT_ERR_OK) {
         err = kt_ds2_epochs(&job->topology, question->log_path, &job->log, rates_path,
@@ -148,8 +158,8 @@ enum kt_err kt_suggest_job(const struct kt_suggest_job *question, FILE *out,
         err = question->json ? print_json(&job, out, error) : print_text(&job, out, error);
     }
     kt_arena_free(&job.arena);
-    free((char *)(uintptr_t)job.topology_text.data);
-    free((char *)(uintptr_t)job.log_text.data);
-    free((char *)(uintptr_t)job.rates_text.data);
+    free(job.topology_text.data);
+    free(job.log_text.data);
+    free(job.rates_text.data);
     return err;
 }

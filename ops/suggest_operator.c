@@ -15,24 +15,23 @@
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
-/* The newest observations at one parallelism, in a ring. */
+/* The newest observations at one parallelism, in a ring of top_k. */
 struct seen {
     int32_t parallelism;
-    int64_t count; /* ever seen; the newest top_k of them are in the ring */
-    double *ring;
+    size_t ring;   /* number of its ring */
+    int64_t count; /* ever seen */
 };
 
 struct table {
     struct seen seen[KT_HISTORY_POINTS_MAX]; /* ascending parallelism */
     size_t count;
     int32_t top_k;
+    double *rings;    /* KT_HISTORY_POINTS_MAX of them */
     char vertex[128]; /* the operator of the rows so far, where the table says it */
 };
 
-static void table_free(struct table *table) {
-    for (size_t i = 0; i < table->count; i++) {
-        free(table->seen[i].ring);
-    }
+static double *ring_of(const struct table *table, const struct seen *seen) {
+    return table->rings + seen->ring * (size_t)table->top_k;
 }
 
 static enum kt_err table_add(struct table *table, const struct kt_csv *csv, int32_t parallelism,
@@ -46,17 +45,13 @@ static enum kt_err table_add(struct table *table, const struct kt_csv *csv, int3
             return kt_csv_fail(csv, error, "expected at most %d different parallelisms",
                                KT_HISTORY_POINTS_MAX);
         }
-        double *ring = calloc((size_t)table->top_k, sizeof *ring);
-        if (ring == NULL) {
-            return kt_fail(error, KT_ERR_NOMEM, "out of memory");
-        }
         memmove(&table->seen[at + 1], &table->seen[at],
                 (table->count - at) * sizeof table->seen[0]);
-        table->seen[at] = (struct seen){.parallelism = parallelism, .ring = ring};
+        table->seen[at] = (struct seen){.parallelism = parallelism, .ring = table->count};
         table->count++;
     }
     struct seen *seen = &table->seen[at];
-    seen->ring[seen->count++ % table->top_k] = ability;
+    ring_of(table, seen)[seen->count++ % table->top_k] = ability;
     return KT_ERR_OK;
 }
 
@@ -117,9 +112,14 @@ static enum kt_err read_history(const struct kt_suggest_operator *question,
                                 struct kt_history_point *points, size_t *count,
                                 struct kt_error *error) {
     struct table table = {.top_k = question->top_k};
+    table.rings = calloc((size_t)table.top_k * KT_HISTORY_POINTS_MAX, sizeof *table.rings);
+    if (table.rings == NULL) {
+        return kt_fail(error, KT_ERR_NOMEM, "out of memory");
+    }
     struct kt_csv *csv = NULL;
     enum kt_err err = kt_csv_open(question->history_path, &csv, error);
     if (err != KT_ERR_OK) {
+        free(table.rings);
         return err;
     }
     err = read_rows(csv, &table, error);
@@ -128,7 +128,7 @@ static enum kt_err read_history(const struct kt_suggest_operator *question,
         const int64_t newest = seen->count < table.top_k ? seen->count : table.top_k;
         double sum = 0;
         for (int64_t k = 0; k < newest; k++) {
-            sum += seen->ring[k];
+            sum += ring_of(&table, seen)[k];
         }
         points[i] = (struct kt_history_point){.parallelism = seen->parallelism,
                                               .ability = sum / (double)newest,
@@ -138,7 +138,7 @@ static enum kt_err read_history(const struct kt_suggest_operator *question,
     if (err == KT_ERR_OK && table.count == 0) {
         err = kt_csv_fail(csv, error, "expected at least one observation");
     }
-    table_free(&table);
+    free(table.rings);
     kt_csv_close(csv);
     return err;
 }

@@ -106,7 +106,8 @@ static enum kt_err refine(const struct kt_policy_input *input, kt_optimum *optim
         return err;
     }
     for (size_t i = 0; i < input->evidence->operators.count; i++) {
-        if (raised == 0 || output->operators[i].to < output->operators[i].from) {
+        const bool pinned = is_pinned(&input->evidence->operators.items[i]);
+        if (!pinned && (raised == 0 || output->operators[i].to < output->operators[i].from)) {
             undo(&output->operators[i]);
         }
     }

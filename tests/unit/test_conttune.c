@@ -137,6 +137,22 @@ static void under_in_small_goes_big_when_the_known_load_raises_nothing(void **st
     assert_false(KT_HAS(&d.operators.items[2], KT_OPDEC_PREDICTED_ABILITY));
 }
 
+static void a_pinned_operator_stays_pinned_when_a_refinement_is_dropped(void **state) {
+    (void)state;
+    struct kt_test_job job;
+    make_under(&job);
+    job.evidence.phase = KT_PHASE_SMALL;
+    for (size_t i = 0; i < 3; i++) {
+        kt_test_job_lambda(&job, i, 900);
+    }
+    job.operators[1].pinned = 1;
+    KT_SET(&job.operators[1], KT_OPEV_PINNED);
+    const struct kt_decision d = kt_test_decide(&job.evidence);
+    assert_int_equal(d.reason, KT_REASON_BIG);
+    assert_to(&d, 2, 1, 2);
+    assert_int_equal(d.operators.items[1].method, KT_METHOD_PINNED);
+}
+
 static void a_job_that_catches_up_on_its_backlog_is_left_alone(void **state) {
     (void)state;
     struct kt_test_job job;
@@ -387,6 +403,7 @@ int main(void) {
         cmocka_unit_test(under_in_small_with_known_load_refines_instead_of_going_big),
         cmocka_unit_test(under_in_small_with_unknown_load_goes_big),
         cmocka_unit_test(under_in_small_goes_big_when_the_known_load_raises_nothing),
+        cmocka_unit_test(a_pinned_operator_stays_pinned_when_a_refinement_is_dropped),
         cmocka_unit_test(a_job_that_catches_up_on_its_backlog_is_left_alone),
         cmocka_unit_test(backpressure_without_a_stressed_vertex_keeps_the_job),
         cmocka_unit_test(a_job_that_reports_no_usage_is_kept),

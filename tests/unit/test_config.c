@@ -777,6 +777,34 @@ static void the_markdown_has_a_row_for_every_option(void **state) {
     free(text);
 }
 
+/* The text between the markers of a README. */
+static char *listed_in(const char *path) {
+    char *text = calloc(1, 1 << 20);
+    FILE *in = fopen(path, "r");
+    assert_non_null(text);
+    assert_non_null(in);
+    assert_true(fread(text, 1, (1 << 20) - 1, in) > 0);
+    fclose(in);
+    static const char begin[] = "<!-- options -->\n";
+    char *from = strstr(text, begin);
+    assert_non_null(from);
+    from += strlen(begin);
+    char *to = strstr(from, "<!-- /options -->");
+    assert_non_null(to);
+    char *list = strndup(from, (size_t)(to - from));
+    free(text);
+    return list;
+}
+
+static void the_readme_lists_the_options_as_they_are(void **state) {
+    (void)state;
+    char *expected = printed(kt_config_markdown);
+    char *listed = listed_in(KT_FIXTURES "/../../consumer/README.md");
+    assert_string_equal(listed, expected);
+    free(listed);
+    free(expected);
+}
+
 static void every_option_s_own_default_is_valid_and_its_name_is_plain(void **state) {
     (void)state;
     struct kt_config *config = good("", no_env);
@@ -829,6 +857,7 @@ int main(void) {
         cmocka_unit_test(files_that_cannot_be_read_are_told),
         cmocka_unit_test(the_sample_has_every_option_and_changes_nothing),
         cmocka_unit_test(the_markdown_has_a_row_for_every_option),
+        cmocka_unit_test(the_readme_lists_the_options_as_they_are),
         cmocka_unit_test(every_option_s_own_default_is_valid_and_its_name_is_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ struct kt_topics {
     const char *changelog;      /* kontune.changelog */
     const char *dlq;            /* kontune.dlq */
     int32_t partitions;         /* for topics create */
-    int32_t replication_factor; /* for topics create */
+    int32_t replication_factor; /* for topics create; 0: the broker's default */
 };
 
 /* [worker] */

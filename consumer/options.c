@@ -57,8 +57,8 @@ const struct kt_option kt_options[] = {
      "Records that could not be read, with the reason in their headers."},
     {"topics", "partitions", KT_OPTION_INT32, AT(topics.partitions), 1, 10000, "12",
      "Partitions of each topic that `topics create` makes; all topics need the same number."},
-    {"topics", "replication_factor", KT_OPTION_INT32, AT(topics.replication_factor), 1, 32767, "3",
-     "Replicas of each topic that `topics create` makes."},
+    {"topics", "replication_factor", KT_OPTION_INT32, AT(topics.replication_factor), 0, 32767, "0",
+     "Replicas of each topic that `topics create` makes; 0: as many as the broker's own default."},
 
     {"window", "window_ms", KT_OPTION_INT64, AT(settings.window.window_ms), 1, DAY_MS, "60000",
      "Length of a window in event time; each window gives one decision per job."},

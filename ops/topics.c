@@ -99,8 +99,9 @@ int kt_topics_judge(struct kt_topic_state states[KT_TOPICS_COUNT]) {
 static enum kt_err add_topic(const struct kt_topic_state *state, int32_t partitions,
                              int32_t replicas, rd_kafka_NewTopic_t **out, struct kt_error *error) {
     char text[256];
-    rd_kafka_NewTopic_t *topic =
-        rd_kafka_NewTopic_new(state->info.name, partitions, replicas, text, sizeof text);
+    /* Kafka's word for "the broker's default" is -1. */
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(
+        state->info.name, partitions, replicas > 0 ? replicas : -1, text, sizeof text);
     if (topic == NULL) {
         return kt_fail(error, KT_ERR_CONFIG, "topic %s: %s", state->info.name, text);
     }

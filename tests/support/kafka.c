@@ -107,7 +107,7 @@ char *kt_test_stage_config(const struct kt_test_stage *stage, const char *instan
     fprintf(file,
             "[kafka]\nbootstrap.servers = %s\n[topics]\nmetrics = %s.metrics\ncommands = "
             "%s.commands\noutcomes = %s.outcomes\nchangelog = %s.changelog\ndlq = "
-            "%s.dlq\npartitions = %d\nreplication_factor = 1\n[worker]\ngroup_id = %s\n"
+            "%s.dlq\npartitions = %d\n[worker]\ngroup_id = %s\n"
             "instance_id = %s\nstate_dir = %s/state-%s\nstate_map_bytes = 268435456\n%s\n",
             brokers(), stage->prefix, stage->prefix, stage->prefix, stage->prefix, stage->prefix,
             stage->partitions > 0 ? stage->partitions : 1, stage->prefix, instance, stage->folder,

@@ -71,8 +71,11 @@ enum kt_err kt_gp_take_points(struct kt_gp *gp, const double *x, const double *y
     for (size_t i = 1; i < n; i++)
         if (gp->x[i] == gp->x[i - 1])
             return KT_ERR_INVALID;
-    for (size_t i = 0; i < n; i++)
+    gp->integral = gp->integral && gp->x[n - 1] - gp->x[0] <= INT32_MAX;
+    for (size_t i = 0; i < n; i++) {
         gp->yy += gp->y[i] * gp->y[i];
+        gp->offset[i] = gp->integral ? (int32_t)(gp->x[i] - gp->x[0]) : 0;
+    }
     gp->n = n;
     return KT_ERR_OK;
 }
@@ -84,13 +87,14 @@ static double correlation(double distance, double length_scale) {
 
 /* Fills the table for whole distances up to and including `reach`. */
 static void fill_table(struct kt_gp *gp, double length_scale, double reach) {
+    size_t count = reach < TABLE - 1 ? (size_t)reach + 1 : TABLE;
     size_t d = 0;
-    for (; d < TABLE && (double)d <= reach; d++) {
+    for (; d < count; d++) {
         gp->table[d] = correlation((double)d, length_scale);
         if (gp->table[d] == 0)
             break;
     }
-    memset(gp->table + d, 0, (TABLE - d) * sizeof *gp->table);
+    memset(gp->table + d, 0, (count - d) * sizeof *gp->table);
 }
 
 static double table_or_exp(const struct kt_gp *gp, bool whole, double distance,
@@ -104,7 +108,12 @@ static size_t block_of(size_t j) {
     return j & ~(size_t)(BLOCK - 1);
 }
 
-/* Sets the upper triangle of C = R(l) + tI inside its envelope, and zeroes to whole blocks. */
+static void clear_block(double *row, size_t j) {
+    memset(row + block_of(j), 0, BLOCK * sizeof *row);
+}
+
+/* Sets the upper triangle of C = R(l) + tI inside its envelope, zero to whole blocks, and notes
+ * where the envelope lies. */
 static void fill_matrix(struct kt_gp *gp, double length_scale, double t) {
     size_t n = gp->n;
     double reach = REACH * length_scale;
@@ -116,60 +125,84 @@ static void fill_matrix(struct kt_gp *gp, double length_scale, double t) {
     size_t end = 0;
     for (size_t i = 0; i < n; i++) {
         double *row = gp->u + i * POINTS;
-        memset(row + block_of(i), 0, (i - block_of(i)) * sizeof *row);
-        row[i] = 1 + t;
+        double x = gp->x[i];
+        size_t known = end;
         if (end < i + 1)
             end = i + 1;
-        for (; end < n && gp->x[end] - gp->x[i] <= reach; end++) {
+        for (; end < n && gp->x[end] - x <= reach; end++) {
         }
-        for (size_t j = i + 1; j < end; j++)
-            row[j] = whole ? gp->table[(size_t)(gp->x[j] - gp->x[i])]
-                           : correlation(gp->x[j] - gp->x[i], length_scale);
+        for (size_t j = block_of(known + BLOCK - 1); j < end; j += BLOCK)
+            gp->first[j / BLOCK] = i;
         gp->end[i] = end;
-        memset(row + end, 0, (block_of(end + BLOCK - 1) - end) * sizeof *row);
+        clear_block(row, i);
+        clear_block(row, end - 1);
+        row[i] = 1 + t;
+        if (whole)
+            for (size_t j = i + 1; j < end; j++)
+                row[j] = gp->table[gp->offset[j] - gp->offset[i]];
+        else
+            for (size_t j = i + 1; j < end; j++)
+                row[j] = correlation(gp->x[j] - x, length_scale);
     }
 }
 
-/* target −= scale · row over the columns first ≤ j < end, in whole blocks. What that touches beyond
- * the columns asked for is zero on the right and below the diagonal on the left: never read. */
-static void subtract_scaled(double *restrict target, const double *restrict row, double scale,
-                            size_t first, size_t end) {
-    for (size_t j = first; j < end; j += BLOCK)
+/* The block of row i from column c on, less what the finished rows above take from it. What that
+ * touches beyond the envelope is zero on the right, and below the diagonal on the left: never
+ * read. */
+static void reduce(const struct kt_gp *gp, size_t i, size_t c, double *restrict block) {
+    double left[BLOCK]; /* of its own, so that it can stay in registers */
+    memcpy(left, gp->u + i * POINTS + c, sizeof left);
+    for (size_t k = gp->first[c / BLOCK]; k < i; k++) {
+        const double *above = gp->u + k * POINTS;
+        double scale = above[i];
         for (size_t m = 0; m < BLOCK; m++)
-            target[j + m] -= scale * row[j + m];
+            left[m] -= scale * above[c + m];
+    }
+    memcpy(block, left, sizeof left);
 }
 
-/* C = UᵀU in place, right-looking, inside the envelope (rows end in ascending columns, so the
- * factor fills nothing outside it). False at the first pivot that is not positive by more than
- * rounding. */
+/* C = UᵀU in place and z = U⁻ᵀy, row by row, inside the envelope (rows end in ascending columns,
+ * so the factor fills nothing outside it). False at the first pivot that is not positive by more
+ * than rounding. */
 static bool factor(struct kt_gp *gp, double t, struct kt_gp_evidence *evidence) {
     size_t n = gp->n;
     double least = (double)n * DBL_EPSILON * (1 + t);
     double product = 1;
     double sum = 0;
-    evidence->least_pivot = 1 + t;
-    for (size_t k = 0; k < n; k++) {
-        double *row = gp->u + k * POINTS;
-        size_t end = gp->end[k];
-        double pivot = row[k];
+    double least_pivot = 1 + t;
+    for (size_t i = 0; i < n; i++) {
+        double *row = gp->u + i * POINTS;
+        size_t c = block_of(i);
+        double block[BLOCK];
+        reduce(gp, i, c, block);
+        double pivot = block[i - c];
         if (!(pivot > least))
             return false;
-        evidence->least_pivot = fmin(evidence->least_pivot, pivot);
+        double inverse = 1 / sqrt(pivot);
+        gp->inverse_root[i] = inverse;
+        double z = gp->y[i];
+        for (size_t k = gp->first[c / BLOCK]; k < i; k++)
+            z -= gp->z[k] * gp->u[k * POINTS + i];
+        gp->z[i] = z * inverse;
+        for (;;) {
+            for (size_t m = 0; m < BLOCK; m++)
+                row[c + m] = block[m] * inverse;
+            c += BLOCK;
+            if (c >= gp->end[i])
+                break;
+            reduce(gp, i, c, block);
+        }
+        if (pivot < least_pivot)
+            least_pivot = pivot;
         product *= pivot;
         if (product < 1e-200 || product > 1e200) {
             sum += log(product);
             product = 1;
         }
-        double root = sqrt(pivot);
-        double inverse = 1 / root;
-        gp->inverse_root[k] = inverse;
-        for (size_t j = k + 1; j < end; j++)
-            row[j] *= inverse;
-        for (size_t i = k + 1; i < end; i++) {
-            subtract_scaled(gp->u + i * POINTS, row, row[i], block_of(i), end);
-        }
     }
+    evidence->least_pivot = least_pivot;
     evidence->ln_det = sum + log(product);
+    evidence->q = kt_gp_square_sum(gp->z, n);
     return true;
 }
 
@@ -216,12 +249,7 @@ bool kt_gp_evaluate(struct kt_gp *gp, double length_scale, double s,
                     struct kt_gp_evidence *evidence) {
     double t = KT_GP_JITTER / s;
     fill_matrix(gp, length_scale, t);
-    if (!factor(gp, t, evidence))
-        return false;
-    memcpy(gp->z, gp->y, gp->n * sizeof *gp->z);
-    solve_forward(gp, gp->z, 0);
-    evidence->q = kt_gp_square_sum(gp->z, gp->n);
-    return true;
+    return factor(gp, t, evidence);
 }
 
 double kt_gp_log_likelihood_at(const struct kt_gp *gp, const struct kt_gp_evidence *evidence,

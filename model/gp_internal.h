@@ -13,6 +13,7 @@
 
 #include <gsl/gsl_min.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #define POINTS KT_GP_POINTS_MAX
 
@@ -23,16 +24,18 @@
 
 struct kt_gp {
     gsl_min_fminimizer *brent;
-    size_t n; /* 0: nothing to predict from */
-    bool integral;
+    size_t n;      /* 0: nothing to predict from */
+    bool integral; /* every x is whole, and distances fit an int32_t */
     struct kt_gp_params params;
     double x[POINTS]; /* ascending */
     double y[POINTS];
+    int32_t offset[POINTS];      /* x − x₀; zeros unless integral */
     double yy;                   /* yᵀy */
     double table[TABLE];         /* exp(−d²/2l²) */
     size_t end[POINTS];          /* row i of the factor ends before this column */
+    size_t first[POINTS];        /* by block of columns: the first row that reaches into it */
     double u[POINTS * POINTS];   /* C = UᵀU, row-major, upper triangle */
-    double inverse_root[POINTS]; /* 1 / Uₖₖ; the diagonal of u itself keeps the pivots */
+    double inverse_root[POINTS]; /* 1 / Uₖₖ */
     double z[POINTS];            /* U⁻ᵀ y */
     double weights[POINTS];      /* σf² K⁻¹y = C⁻¹y */
     double scratch[POINTS];

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 static int by_id(const void *a, const void *b) {
-    const struct kt_partition *x = a;
-    const struct kt_partition *y = b;
+    const struct kt_owned_partition *x = a;
+    const struct kt_owned_partition *y = b;
     return (x->id > y->id) - (x->id < y->id);
 }
 
@@ -72,20 +72,36 @@ void kt_assignment_revoke(struct kt_assignment *assignment) {
     set_phase(assignment, KT_ASSIGNMENT_NONE);
 }
 
-struct kt_partition *kt_assignment_find(const struct kt_assignment *assignment, int32_t id) {
+struct kt_owned_partition *kt_assignment_find(const struct kt_assignment *assignment, int32_t id) {
     if (id < 0 || (size_t)id >= assignment->index_count || assignment->index[id] < 0) {
         return NULL;
     }
     return &assignment->partitions[assignment->index[id]];
 }
 
-struct kt_partition *kt_assignment_expects(const struct kt_assignment *assignment, int32_t id,
-                                           int64_t offset) {
+struct kt_owned_partition *kt_assignment_expects(const struct kt_assignment *assignment, int32_t id,
+                                                 int64_t offset) {
     if (assignment->phase != KT_ASSIGNMENT_ACTIVE) {
         return NULL;
     }
-    struct kt_partition *partition = kt_assignment_find(assignment, id);
+    struct kt_owned_partition *partition = kt_assignment_find(assignment, id);
     return partition != NULL && offset >= partition->next ? partition : NULL;
+}
+
+struct kt_start kt_start_of(int64_t committed, int64_t next_offset, int64_t low, int64_t high) {
+    struct kt_start start = {.why = KT_START_COMMITTED, .offset = committed};
+    if (next_offset > high || committed > high) {
+        start.why = KT_START_OTHER_LOG;
+    } else if (committed < 0) {
+        start.why = next_offset > 0 ? KT_START_NO_OFFSET : KT_START_FIRST;
+    } else if (committed < low) {
+        start.why = KT_START_DELETED;
+    } else {
+        return start;
+    }
+    start.offset = low;
+    start.restart = start.why != KT_START_DELETED && next_offset > low;
+    return start;
 }
 
 rd_kafka_topic_partition_list_t *
@@ -94,7 +110,7 @@ kt_assignment_offsets(const struct kt_assignment *assignment, const char *topic,
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new((int)assignment->count);
     for (size_t i = 0; list != NULL && i < assignment->count; i++) {
-        const struct kt_partition *partition = &assignment->partitions[i];
+        const struct kt_owned_partition *partition = &assignment->partitions[i];
         if (!partition->touched) {
             continue;
         }
@@ -109,7 +125,7 @@ kt_assignment_offsets(const struct kt_assignment *assignment, const char *topic,
 void kt_assignment_committed(struct kt_assignment *assignment,
                              const rd_kafka_topic_partition_list_t *offsets) {
     for (int i = 0; i < offsets->cnt; i++) {
-        struct kt_partition *partition =
+        struct kt_owned_partition *partition =
             kt_assignment_find(assignment, offsets->elems[i].partition);
         if (partition != NULL) {
             partition->committed = offsets->elems[i].offset;
@@ -117,13 +133,16 @@ void kt_assignment_committed(struct kt_assignment *assignment,
         }
     }
     for (size_t i = 0; i < assignment->count; i++) {
-        assignment->partitions[i].touched = false;
+        struct kt_owned_partition *partition = &assignment->partitions[i];
+        /* The stage's state went with the offsets. */
+        partition->restarted = partition->restarted && !partition->touched;
+        partition->touched = false;
     }
 }
 
 void kt_assignment_rewound(struct kt_assignment *assignment) {
     for (size_t i = 0; i < assignment->count; i++) {
-        struct kt_partition *partition = &assignment->partitions[i];
+        struct kt_owned_partition *partition = &assignment->partitions[i];
         if (partition->touched) {
             partition->next = partition->committed;
             partition->touched = false;

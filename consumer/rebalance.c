@@ -9,6 +9,8 @@
 #define COMMITTED_TIMEOUT_MS 20000
 #define RESTORE_STALL_MS     60000
 #define RESTORE_WAIT_MS      10
+/* Of a topic's name (at most 249 bytes) and a partition. */
+#define WHERE_BYTES 288
 
 void kt_session_drop(struct kt_session *session) {
     kt_restore_free(session->restore);
@@ -57,33 +59,7 @@ static void on_assign(struct kt_session *session, const rd_kafka_topic_partition
     rd_kafka_topic_partition_list_destroy(none);
 }
 
-/* Where to read a partition from: the group's offset, or the log's start. */
-static enum kt_err set_start(struct kt_session *session, struct kt_partition *partition,
-                             int64_t committed, struct kt_error *error) {
-    int64_t low, high;
-    const char *topic = session->config->topics.metrics;
-    enum kt_err err =
-        kt_cluster_offsets(session->cluster, topic, partition->id, &low, &high, error);
-    if (err != KT_ERR_OK) {
-        return err;
-    }
-    partition->in_group = committed >= 0;
-    partition->committed = committed;
-    if (committed < low) {
-        if (partition->in_group) {
-            kt_log(session->log, KT_LOG_WARN,
-                   "%s partition %" PRId32 ": offsets %" PRId64 " to %" PRId64
-                   " were deleted before they were read",
-                   topic, partition->id, committed, low);
-        }
-        partition->committed = low;
-        partition->in_group = false;
-    }
-    partition->next = partition->committed;
-    return KT_ERR_OK;
-}
-
-static enum kt_err plan_partition(struct kt_session *session, struct kt_partition *partition,
+static enum kt_err plan_partition(struct kt_session *session, struct kt_owned_partition *partition,
                                   struct kt_error *error) {
     int64_t low, high, watermark, saved_at_ms;
     enum kt_err err = kt_cluster_offsets(session->cluster, session->config->topics.changelog,
@@ -129,8 +105,7 @@ static enum kt_err begin_restore(struct kt_session *session, struct kt_error *er
                              "committed offsets: %s", rd_kafka_err2str(code));
     }
     for (int i = 0; i < list->cnt && err == KT_ERR_OK; i++) {
-        struct kt_partition *partition = kt_assignment_find(assignment, list->elems[i].partition);
-        err = set_start(session, partition, list->elems[i].offset, error);
+        kt_assignment_find(assignment, list->elems[i].partition)->committed = list->elems[i].offset;
     }
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_conf_t *conf = NULL;
@@ -153,10 +128,78 @@ static enum kt_err begin_restore(struct kt_session *session, struct kt_error *er
     return err;
 }
 
+enum kt_err kt_session_open_partition(struct kt_session *session,
+                                      const struct kt_owned_partition *partition,
+                                      struct kt_error *error) {
+    enum kt_err err = kt_stage_open(session->stage, partition->id, error);
+    if (err == KT_ERR_OK && partition->restarted) {
+        kt_stage_restart(session->stage, partition->id, partition->committed);
+    }
+    return err;
+}
+
+static void log_start(struct kt_session *session, const struct kt_owned_partition *partition,
+                      const struct kt_start *start, int64_t next_offset, int64_t high) {
+    char where[WHERE_BYTES];
+    snprintf(where, sizeof where, "%s partition %" PRId32, session->config->topics.metrics,
+             partition->id);
+    switch (start->why) {
+    case KT_START_FIRST:
+    case KT_START_COMMITTED:
+        return;
+    case KT_START_DELETED:
+        kt_log(session->log, KT_LOG_WARN,
+               "%s: offsets %" PRId64 " to %" PRId64 " were deleted before they were read", where,
+               partition->committed, start->offset);
+        return;
+    case KT_START_OTHER_LOG:
+        kt_log(session->log, KT_LOG_WARN,
+               "%s: the state has read up to offset %" PRId64 " and the group up to %" PRId64
+               ", but the log ends at %" PRId64 ": it is another log (the topic was made again, or "
+               "its end was cut off); reading from offset %" PRId64
+               ", closed windows are not decided again",
+               where, next_offset, partition->committed, high, start->offset);
+        return;
+    case KT_START_NO_OFFSET:
+        kt_log(session->log, KT_LOG_WARN,
+               "%s: the state has read up to offset %" PRId64
+               ", but the group has no offset: the topic was made again, or the group's offsets "
+               "have expired; reading from offset %" PRId64
+               ", closed windows are not decided again",
+               where, next_offset, start->offset);
+        return;
+    }
+}
+
+/* Opens a restored partition in the stage and finds where it is to be read from. */
+static enum kt_err start_partition(struct kt_session *session, struct kt_owned_partition *partition,
+                                   struct kt_error *error) {
+    int64_t low, high;
+    enum kt_err err = kt_cluster_offsets(session->cluster, session->config->topics.metrics,
+                                         partition->id, &low, &high, error);
+    if (err == KT_ERR_OK) {
+        err = kt_stage_open(session->stage, partition->id, error);
+    }
+    if (err != KT_ERR_OK) {
+        return err;
+    }
+    const int64_t next_offset = kt_stage_next_offset(session->stage, partition->id);
+    const struct kt_start start = kt_start_of(partition->committed, next_offset, low, high);
+    log_start(session, partition, &start, next_offset, high);
+    partition->in_group = start.why == KT_START_COMMITTED;
+    partition->committed = start.offset;
+    partition->next = start.offset;
+    partition->restarted = start.restart;
+    if (start.restart) {
+        kt_stage_restart(session->stage, partition->id, start.offset);
+    }
+    return KT_ERR_OK;
+}
+
 static enum kt_err open_partitions(struct kt_session *session, struct kt_error *error) {
     enum kt_err err = kt_store_begin(session->store, error);
     for (size_t i = 0; i < session->assignment.count && err == KT_ERR_OK; i++) {
-        err = kt_stage_open(session->stage, session->assignment.partitions[i].id, error);
+        err = start_partition(session, &session->assignment.partitions[i], error);
     }
     kt_store_abort(session->store); /* nothing was written */
     return err;
@@ -179,7 +222,7 @@ static enum kt_err activate(struct kt_session *session, struct kt_error *error) 
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new((int)session->assignment.count);
     for (size_t i = 0; i < session->assignment.count; i++) {
-        const struct kt_partition *partition = &session->assignment.partitions[i];
+        const struct kt_owned_partition *partition = &session->assignment.partitions[i];
         rd_kafka_topic_partition_list_add(list, session->config->topics.metrics, partition->id)
             ->offset = partition->committed;
     }

@@ -58,7 +58,7 @@ static int64_t low_water(void *ctx, int32_t partition) {
 /* The stage's last writes before the commit. */
 static enum kt_err flush(struct kt_session *session, struct kt_error *error) {
     for (size_t i = 0; i < session->assignment.count; i++) {
-        const struct kt_partition *partition = &session->assignment.partitions[i];
+        const struct kt_owned_partition *partition = &session->assignment.partitions[i];
         if (partition->touched) {
             enum kt_err err = kt_stage_flush(session->stage, partition->id, error);
             if (err != KT_ERR_OK) {
@@ -117,12 +117,12 @@ enum kt_err kt_session_commit(struct kt_session *session, struct kt_error *error
 static enum kt_err rewind_partitions(struct kt_session *session, struct kt_error *error) {
     enum kt_err err = kt_store_begin(session->store, error);
     for (size_t i = 0; i < session->assignment.count && err == KT_ERR_OK; i++) {
-        const struct kt_partition *partition = &session->assignment.partitions[i];
+        const struct kt_owned_partition *partition = &session->assignment.partitions[i];
         if (!partition->touched) {
             continue;
         }
         kt_stage_drop(session->stage, partition->id);
-        err = kt_stage_open(session->stage, partition->id, error);
+        err = kt_session_open_partition(session, partition, error);
         if (err == KT_ERR_OK) {
             /* Not rd_kafka_seek_partitions: its timeout handling is broken in 2.0.2. A timeout of 0
              * outdates at once what is queued. */
@@ -190,7 +190,7 @@ static void log_refused(struct kt_session *session, const rd_kafka_message_t *me
 
 static enum kt_err take(struct kt_session *session, const rd_kafka_message_t *message,
                         struct kt_error *error) {
-    struct kt_partition *partition =
+    struct kt_owned_partition *partition =
         kt_assignment_expects(&session->assignment, message->partition, message->offset);
     if (partition == NULL) {
         return KT_ERR_OK;
@@ -234,7 +234,8 @@ static enum kt_err take_event(struct kt_session *session, const rd_kafka_message
         return kt_fail(error, KT_ERR_CONFIG, "consumer: %s", text);
     }
     if (message->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-        message->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+        message->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+        message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
         return kt_fail(error, KT_ERR_KAFKA, "consumer: %s", text);
     }
     kt_log(session->log, KT_LOG_WARN, "consumer: %s", text);
@@ -300,7 +301,7 @@ enum kt_err kt_session_turn(struct kt_session *session, struct kt_error *error) 
 int64_t kt_session_lag(const struct kt_session *session) {
     int64_t lag = 0;
     for (size_t i = 0; i < session->assignment.count; i++) {
-        const struct kt_partition *partition = &session->assignment.partitions[i];
+        const struct kt_owned_partition *partition = &session->assignment.partitions[i];
         int64_t low, high;
         if (rd_kafka_get_watermark_offsets(session->consumer, session->config->topics.metrics,
                                            partition->id, &low,
@@ -348,7 +349,9 @@ static enum kt_err set_consumer(struct kt_session *session, rd_kafka_conf_t *con
         {"isolation.level", "read_committed"},
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
-        {"auto.offset.reset", "earliest"},
+        /* Every partition is assigned with an offset; one that the log does not have is looked into
+         * by a new session. */
+        {"auto.offset.reset", "error"},
         {"allow.auto.create.topics", "false"},
         {"enable.partition.eof", "false"},
     };

@@ -9,6 +9,11 @@
 /* Forgets all partitions: in the stage, in the table, and a restore that is under way. */
 void kt_session_drop(struct kt_session *session);
 
+/* Opens a partition in the stage from what the store has; the store is in a transaction. */
+KT_MUST_CHECK enum kt_err kt_session_open_partition(struct kt_session *session,
+                                                    const struct kt_owned_partition *partition,
+                                                    struct kt_error *error);
+
 /* One bounded step of the restore of the assigned partitions; at its end they are ACTIVE. */
 KT_MUST_CHECK enum kt_err kt_session_restore(struct kt_session *session, struct kt_error *error);
 

@@ -138,6 +138,13 @@ enum kt_err kt_stage_open(struct kt_stage *stage, int32_t partition, struct kt_e
     return KT_ERR_OK;
 }
 
+void kt_stage_restart(struct kt_stage *stage, int32_t partition, int64_t offset) {
+    struct kt_partition *p = partition_of(stage, partition);
+    assert(p->position < 0 && offset >= 0);
+    p->next_offset = offset;
+    p->position_watermark_ms = p->watermark_ms;
+}
+
 bool kt_stage_is_new(const struct kt_stage *stage, int32_t partition, int64_t offset) {
     return offset >= partition_of(stage, partition)->next_offset;
 }

@@ -45,6 +45,19 @@
  *    time like any other, because when it is read again its window may be closed and nobody can
  *    tell it from a late one.
  *
+ * When the offsets are of another log (the topic was deleted and made again, its end was cut off,
+ * or the group has lost its offsets), N means nothing there: taken for "read again", every event
+ * below it would have no effect. kt_stage_restart sets N to the offset where reading begins, and
+ * keeps everything else:
+ *  - No window is decided twice: JobState.closed_until_ms is event time, not an offset. What the
+ *    other log has of closed windows is late, what it has of open ones fills them again.
+ *  - The watermark stays. It is a time, too, and only grows; events behind it are taken as those of
+ *    a job that lags are.
+ *  - What is lost: events of windows that were open at N, where the other log does not have them;
+ *    and records of the same log that were refused below N are refused, and told, again.
+ *  - The new N becomes durable with the next flush. Until then kt_stage_open finds the old one and
+ *    the shell must restart the partition again.
+ *
  * Memory: a job that has no open window and whose last one is long closed is forgotten; its state
  * is in the store. Closed windows are reused. In steady state an event allocates nothing. */
 #ifndef KT_MODEL_STAGE_H
@@ -97,6 +110,10 @@ KT_MUST_CHECK enum kt_err kt_stage_open(struct kt_stage *stage, int32_t partitio
 /* Forgets the partition's memory (revoked, or aborted and to be rewound). Fine when it is not open.
  */
 void kt_stage_drop(struct kt_stage *stage, int32_t partition);
+
+/* Directly after kt_stage_open: the state's offsets are not those of the log that is read now,
+ * which begins at this offset. From here on every event has effects (see above). */
+void kt_stage_restart(struct kt_stage *stage, int32_t partition, int64_t offset);
 
 /* Whether a record at this offset still has effects to come (false: it is read again). The shell
  * asks before it dead-letters a record. */

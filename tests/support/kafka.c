@@ -171,9 +171,14 @@ void kt_test_topic(const char *topic, int partitions, const char *const *setting
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_CreateTopics(rk, &wanted, 1, NULL, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
-    if (event == NULL || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        die("topic %s: %s", topic,
-            event == NULL ? "no answer" : rd_kafka_event_error_string(event));
+    size_t count = 0;
+    const rd_kafka_CreateTopics_result_t *result =
+        event == NULL ? NULL : rd_kafka_event_CreateTopics_result(event);
+    const rd_kafka_topic_result_t **topics =
+        result == NULL ? NULL : rd_kafka_CreateTopics_result_topics(result, &count);
+    if (count != 1 || rd_kafka_topic_result_error(topics[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        die("topic %s was not created: %s", topic,
+            count == 1 ? rd_kafka_topic_result_error_string(topics[0]) : "no answer");
     }
     rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
@@ -182,6 +187,32 @@ void kt_test_topic(const char *topic, int partitions, const char *const *setting
     wait_for_topic(rk, handle);
     rd_kafka_topic_destroy(handle);
     rd_kafka_destroy(rk);
+}
+
+static void delete_topic(const char *topic) {
+    const char *none[] = {NULL};
+    rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, none);
+    rd_kafka_DeleteTopic_t *unwanted = rd_kafka_DeleteTopic_new(topic);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_DeleteTopics(rk, &unwanted, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
+    size_t count = 0;
+    const rd_kafka_DeleteTopics_result_t *result =
+        event == NULL ? NULL : rd_kafka_event_DeleteTopics_result(event);
+    const rd_kafka_topic_result_t **topics =
+        result == NULL ? NULL : rd_kafka_DeleteTopics_result_topics(result, &count);
+    if (count != 1 || rd_kafka_topic_result_error(topics[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        die("topic %s was not deleted", topic);
+    }
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteTopic_destroy(unwanted);
+    rd_kafka_destroy(rk);
+}
+
+void kt_test_topic_again(const char *topic, int partitions) {
+    delete_topic(topic);
+    kt_test_topic(topic, partitions, NULL);
 }
 
 /* ---- events in ----------------------------------------------------------------------------- */
@@ -416,6 +447,21 @@ void kt_test_expect_commands(const struct kt_test_stage *stage, const char *job,
                 job, json_array_size(expected), json_array_size(found), x == NULL ? "none" : x,
                 y == NULL ? "none" : y);
         }
+    }
+    json_decref(found);
+}
+
+void kt_test_expect_count(const struct kt_test_stage *stage, const char *job, size_t count,
+                          int limit_s) {
+    const int64_t deadline = kt_test_clock_ms() + (int64_t)limit_s * 1000;
+    json_t *found = kt_test_commands(stage, job);
+    while (json_array_size(found) < count && kt_test_clock_ms() < deadline) {
+        json_decref(found);
+        kt_test_pause_ms(100);
+        found = kt_test_commands(stage, job);
+    }
+    if (json_array_size(found) != count) {
+        die("%zu commands of %s expected, %zu found", count, job, json_array_size(found));
     }
     json_decref(found);
 }

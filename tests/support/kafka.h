@@ -40,6 +40,9 @@ char *kt_test_stage_state(const struct kt_test_stage *stage, const char *instanc
  * NULL. */
 void kt_test_topic(const char *topic, int partitions, const char *const *settings);
 
+/* Deletes a topic with all it has, and makes it again. */
+void kt_test_topic_again(const char *topic, int partitions);
+
 /* ---- events in ----------------------------------------------------------------------------- */
 
 /* Encodes events and sends them to the stage's metrics topic: key "cluster/job_name", record time =
@@ -72,6 +75,11 @@ json_t *kt_test_replay(const char *path);
  * they are the same, field for field. */
 void kt_test_expect_commands(const struct kt_test_stage *stage, const char *job,
                              const json_t *expected, int limit_s);
+
+/* Waits until job has at least count committed commands, at most limit_s, and asserts that it has
+ * just so many. */
+void kt_test_expect_count(const struct kt_test_stage *stage, const char *job, size_t count,
+                          int limit_s);
 
 /* ---- workers ------------------------------------------------------------------------------- */
 

@@ -99,13 +99,81 @@ static void a_rewind_takes_touched_partitions_back_to_what_is_committed(void **s
     (void)state;
     struct kt_assignment assignment = assigned((int32_t[]){0, 1}, 2);
     assignment.partitions[0] =
-        (struct kt_partition){.id = 0, .committed = 5, .next = 9, .touched = true};
-    assignment.partitions[1] = (struct kt_partition){.id = 1, .committed = 5, .next = 9};
+        (struct kt_owned_partition){.id = 0, .committed = 5, .next = 9, .touched = true};
+    assignment.partitions[1] = (struct kt_owned_partition){.id = 1, .committed = 5, .next = 9};
     kt_assignment_rewound(&assignment);
     assert_int_equal(assignment.partitions[0].next, 5);
     assert_false(assignment.partitions[0].touched);
     assert_int_equal(assignment.partitions[1].next, 9);
     kt_assignment_revoke(&assignment);
+}
+
+static void a_restarted_partition_is_one_until_its_own_offsets_are_committed(void **state) {
+    (void)state;
+    struct kt_assignment assignment = assigned((int32_t[]){0, 1}, 2);
+    int64_t offsets[] = {4, -1};
+    assignment.partitions[0].restarted = true;
+    assignment.partitions[1].restarted = true;
+    assignment.partitions[0].touched = true;
+    kt_assignment_rewound(&assignment);
+    assert_true(assignment.partitions[0].restarted);
+    assignment.partitions[0].touched = true;
+    rd_kafka_topic_partition_list_t *list =
+        kt_assignment_offsets(&assignment, "metrics", low_water, offsets);
+    kt_assignment_committed(&assignment, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    assert_false(assignment.partitions[0].restarted);
+    assert_true(assignment.partitions[1].restarted);
+    kt_assignment_revoke(&assignment);
+}
+
+/* ---- where to begin ------------------------------------------------------------------------ */
+
+#define NONE (-1001) /* what librdkafka tells of a group without an offset */
+
+static void assert_start(struct kt_start start, enum kt_start_why why, int64_t offset,
+                         bool restart) {
+    assert_int_equal(start.why, why);
+    assert_int_equal(start.offset, offset);
+    assert_int_equal(start.restart, restart);
+}
+
+static void reading_goes_on_where_the_group_is(void **state) {
+    (void)state;
+    assert_start(kt_start_of(40, 50, 0, 50), KT_START_COMMITTED, 40, false);
+    assert_start(kt_start_of(40, 50, 40, 90), KT_START_COMMITTED, 40, false);
+    assert_start(kt_start_of(0, 0, 0, 0), KT_START_COMMITTED, 0, false);
+    /* the changelog was lost */
+    assert_start(kt_start_of(40, 0, 0, 50), KT_START_COMMITTED, 40, false);
+    /* all of the log is deleted, but nothing that was still to be read */
+    assert_start(kt_start_of(50, 50, 50, 50), KT_START_COMMITTED, 50, false);
+}
+
+static void a_new_group_begins_at_the_logs_start(void **state) {
+    (void)state;
+    assert_start(kt_start_of(NONE, 0, 7, 90), KT_START_FIRST, 7, false);
+}
+
+static void deleted_records_are_stepped_over(void **state) {
+    (void)state;
+    assert_start(kt_start_of(40, 45, 60, 90), KT_START_DELETED, 60, false);
+    assert_start(kt_start_of(40, 65, 60, 90), KT_START_DELETED, 60, false);
+}
+
+static void a_state_or_a_group_ahead_of_the_log_is_of_another_log(void **state) {
+    (void)state;
+    assert_start(kt_start_of(40, 50, 0, 49), KT_START_OTHER_LOG, 0, true);
+    assert_start(kt_start_of(40, 50, 3, 10), KT_START_OTHER_LOG, 3, true);
+    assert_start(kt_start_of(NONE, 50, 0, 0), KT_START_OTHER_LOG, 0, true);
+    /* the changelog was lost, too */
+    assert_start(kt_start_of(40, 0, 0, 10), KT_START_OTHER_LOG, 0, false);
+}
+
+static void a_state_without_a_groups_offset_is_restarted(void **state) {
+    (void)state;
+    assert_start(kt_start_of(NONE, 50, 0, 90), KT_START_NO_OFFSET, 0, true);
+    /* what the log still has is all new */
+    assert_start(kt_start_of(NONE, 50, 50, 90), KT_START_NO_OFFSET, 50, false);
 }
 
 int main(void) {
@@ -116,6 +184,12 @@ int main(void) {
         cmocka_unit_test(records_below_the_next_offset_are_not_expected),
         cmocka_unit_test(only_touched_partitions_whose_low_water_mark_moved_are_committed),
         cmocka_unit_test(a_rewind_takes_touched_partitions_back_to_what_is_committed),
+        cmocka_unit_test(a_restarted_partition_is_one_until_its_own_offsets_are_committed),
+        cmocka_unit_test(reading_goes_on_where_the_group_is),
+        cmocka_unit_test(a_new_group_begins_at_the_logs_start),
+        cmocka_unit_test(deleted_records_are_stepped_over),
+        cmocka_unit_test(a_state_or_a_group_ahead_of_the_log_is_of_another_log),
+        cmocka_unit_test(a_state_without_a_groups_offset_is_restarted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -242,6 +242,74 @@ static void only_what_moved_is_flushed(void **state) {
     assert_int_equal(f->rig.committed.count, entries);
 }
 
+/* A new log under the same state, read from its first record. */
+static void read_another_log(struct fixture *f) {
+    kt_rig_commit(&f->rig);
+    kt_rig_records_free(&f->records);
+    f->records = (struct kt_rig_records){0};
+    f->rig.offset = 0;
+    assert_int_equal(kt_stage_open(f->rig.stage, 0, NULL), KT_ERR_OK);
+}
+
+static void without_a_restart_another_logs_events_have_no_effect(void **state) {
+    struct fixture *f = *state;
+    event_at(f, "j", BASE);
+    event_at(f, "j", BASE + 10000);
+    event_at(f, "j", BASE + 20000);
+    read_another_log(f);
+    assert_int_equal(kt_stage_next_offset(f->rig.stage, 0), 3);
+    event_at(f, "j", BASE + 5 * MINUTE);
+    event_at(f, "j", BASE + 9 * MINUTE);
+    assert_int_equal(counters(f)->windows, 0);
+}
+
+static void after_a_restart_another_logs_events_have_their_effects(void **state) {
+    struct fixture *f = *state;
+    event_at(f, "j", BASE);
+    event_at(f, "j", BASE + 10000);
+    event_at(f, "j", BASE + 20000);
+    read_another_log(f);
+    kt_stage_restart(f->rig.stage, 0, 0);
+    assert_int_equal(kt_stage_low_water(f->rig.stage, 0), -1);
+    event_at(f, "j", BASE + 5 * MINUTE);
+    event_at(f, "j", BASE + 9 * MINUTE);
+    assert_int_equal(counters(f)->windows, 1);
+    assert_int_equal(closed_until(f, "j"), BASE + 6 * MINUTE);
+    /* The new offsets are durable with the commit. */
+    kt_rig_commit(&f->rig);
+    kt_rig_crash(&f->rig, KT_RIG_BEFORE_KAFKA);
+    assert_int_equal(kt_stage_next_offset(f->rig.stage, 0), 2);
+}
+
+static void a_restart_that_was_not_committed_is_not_in_the_store(void **state) {
+    struct fixture *f = *state;
+    event_at(f, "j", BASE);
+    event_at(f, "j", BASE + 10000);
+    read_another_log(f);
+    kt_stage_restart(f->rig.stage, 0, 0);
+    event_at(f, "j", BASE + 5 * MINUTE);
+    kt_rig_crash(&f->rig, KT_RIG_BEFORE_KAFKA);
+    assert_int_equal(kt_stage_next_offset(f->rig.stage, 0), 2);
+}
+
+static void a_log_that_is_read_again_from_its_start_decides_no_window_twice(void **state) {
+    struct fixture *f = *state;
+    kt_rig_records_recording(&f->records);
+    kt_rig_run(&f->rig, &f->records);
+    const size_t commands = kt_rig_commands(&f->rig);
+    const struct kt_stage_counters before = *counters(f);
+    assert_true(commands > 0);
+    f->rig.offset = 0;
+    assert_int_equal(kt_stage_open(f->rig.stage, 0, NULL), KT_ERR_OK);
+    kt_stage_restart(f->rig.stage, 0, 0);
+    kt_rig_run(&f->rig, &f->records);
+    assert_int_equal(kt_rig_commands(&f->rig), commands);
+    assert_int_equal(counters(f)->windows, before.windows);
+    assert_int_equal(counters(f)->learned, before.learned);
+    assert_true(counters(f)->late - before.late > 0);
+    assert_int_equal(counters(f)->rebuilt, 0);
+}
+
 static enum kt_err refuse_command(void *ctx, const struct kt_rescale_command *command,
                                   struct kt_error *error) {
     (void)command;
@@ -310,6 +378,10 @@ int main(void) {
         T(the_low_water_mark_is_the_earliest_open_window),
         T(with_no_window_open_all_is_committed),
         T(only_what_moved_is_flushed),
+        T(without_a_restart_another_logs_events_have_no_effect),
+        T(after_a_restart_another_logs_events_have_their_effects),
+        T(a_restart_that_was_not_committed_is_not_in_the_store),
+        T(a_log_that_is_read_again_from_its_start_decides_no_window_twice),
         T(a_sink_that_fails_fails_the_stage_with_job_and_window),
         T(an_event_is_not_blamed_for_a_command_that_cannot_be_written),
     };

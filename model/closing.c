@@ -6,9 +6,9 @@
 #include "model/closing.h"
 
 #include "model/evidence_build.h"
+#include "model/evidence_check.h"
 #include "model/flow_order.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <uuid/uuid.h>
 
@@ -81,11 +81,17 @@ static bool job_kept_up(const struct run *run) {
 
 /* ---- learning -------------------------------------------------------------------------------- */
 
+/* Nothing is remembered that the evidence of later decisions could not carry: one absurd value
+ * would stop them all. */
 static bool measurable(const struct run *run, const struct kt_vertex_summary *vertex) {
     return KT_HAS(vertex, KT_SUM_ABILITY) && KT_HAS(vertex, KT_SUM_BUSY) &&
            KT_HAS(vertex, KT_SUM_RATE_IN) && vertex->parallelism >= 1 &&
-           vertex->busy >= run->settings->policy.busy_min && isfinite(vertex->ability) &&
-           vertex->ability > 0;
+           vertex->busy >= run->settings->policy.busy_min && vertex->busy <= KT_SHARE_MAX &&
+           vertex->ability > 0 && vertex->ability <= KT_MEASURE_MAX;
+}
+
+static bool rate_is_sound(const struct kt_vertex_summary *vertex) {
+    return KT_HAS(vertex, KT_SUM_RATE_IN) && vertex->rate_in_per_s <= KT_MEASURE_MAX;
 }
 
 static struct kt_history_owner owner_of(const struct run *run,
@@ -180,10 +186,10 @@ static enum kt_err operators_of_window(struct run *run, struct kt_error *error) 
     for (size_t i = 0; i < count; i++) {
         const struct kt_vertex_summary *vertex = &run->summary.vertices.items[i];
         items[i] = (struct kt_operator_state){.vertex_id = vertex->vertex_id,
-                                              .name = vertex->name,
+                                              .name = kt_evidence_name(vertex->name),
                                               .parallelism = vertex->parallelism};
         const int64_t before = kt_operator_state_find(old, vertex->vertex_id, i);
-        if (run->kept_up && KT_HAS(vertex, KT_SUM_RATE_IN)) {
+        if (run->kept_up && rate_is_sound(vertex)) {
             items[i].lambda_known = vertex->rate_in_per_s;
             KT_SET(&items[i], KT_OPSTATE_LAMBDA_KNOWN);
         } else if (before >= 0 && KT_HAS(&old->operators.items[before], KT_OPSTATE_LAMBDA_KNOWN)) {
@@ -269,14 +275,10 @@ static enum kt_err next_state(struct run *run, struct kt_error *error) {
     return run->valid ? operators_of_window(run, error) : operators_kept(run, error);
 }
 
-/* Remembers a published rescale: its generation, its day's restarts, and what it asks for. */
-static enum kt_err remember_rescale(struct run *run, struct kt_str command_id,
-                                    struct kt_error *error) {
+/* Adds one to the restarts of the day, and drops those that are older. */
+static enum kt_err remember_restart(struct run *run, struct kt_error *error) {
     struct kt_job_state *next = &run->next;
     const int64_t now_ms = run->summary.end_ms;
-    next->last_rescale_ms = now_ms;
-    KT_SET(next, KT_JOBSTATE_LAST_RESCALE_MS);
-
     const struct kt_job_state *old = &run->job->state;
     size_t begin = 0;
     while (begin < old->restarts_ms.count && (old->restarts_ms.items[begin] <= now_ms - KT_DAY_MS ||
@@ -285,9 +287,7 @@ static enum kt_err remember_rescale(struct run *run, struct kt_str command_id,
     }
     const size_t kept = old->restarts_ms.count - begin;
     next->restarts_ms.items = kt_arena_array(run->arena, kept + 1, sizeof(int64_t));
-    next->pending.items =
-        kt_arena_array(run->arena, run->decision.operators.count, sizeof *next->pending.items);
-    if (next->restarts_ms.items == NULL || next->pending.items == NULL) {
+    if (next->restarts_ms.items == NULL) {
         return no_memory(error);
     }
     for (size_t i = 0; i < kept; i++) {
@@ -295,7 +295,28 @@ static enum kt_err remember_rescale(struct run *run, struct kt_str command_id,
     }
     next->restarts_ms.items[kept] = now_ms;
     next->restarts_ms.count = kept + 1;
+    return KT_ERR_OK;
+}
 
+/* Remembers a published rescale: when it was, and what it asks for. A dry run restarts nothing, so
+ * that it takes nothing from the budget: it would fall silent, and the day after as well. */
+static enum kt_err remember_rescale(struct run *run, struct kt_str command_id,
+                                    struct kt_error *error) {
+    struct kt_job_state *next = &run->next;
+    const int64_t now_ms = run->summary.end_ms;
+    next->last_rescale_ms = now_ms;
+    KT_SET(next, KT_JOBSTATE_LAST_RESCALE_MS);
+    if (!run->settings->policy.dry_run) {
+        enum kt_err err = remember_restart(run, error);
+        if (err != KT_ERR_OK) {
+            return err;
+        }
+    }
+    next->pending.items =
+        kt_arena_array(run->arena, run->decision.operators.count, sizeof *next->pending.items);
+    if (next->pending.items == NULL) {
+        return no_memory(error);
+    }
     next->pending.count = 0;
     for (size_t i = 0; i < run->decision.operators.count; i++) {
         const struct kt_operator_decision *op = &run->decision.operators.items[i];
@@ -358,7 +379,8 @@ static enum kt_err publish(struct run *run, struct kt_error *error) {
     const struct kt_decision *decision = &run->decision;
     run->next.phase = decision->phase;
     const bool rescale = decision->kind != KT_COMMAND_HOLD;
-    if (!rescale && decision->reason == run->job->state.last_reason) {
+    const bool first = run->job->state.closed_until_ms == INT64_MIN; /* no reason was said yet */
+    if (!rescale && !first && decision->reason == run->job->state.last_reason) {
         return KT_ERR_OK; /* said before */
     }
     run->next.last_reason = decision->reason;

@@ -7,8 +7,6 @@
 
 #include <math.h>
 
-#define SHARE_MAX 2.0 /* of time or CPU: averages may overshoot 1 a little, more is nonsense */
-
 size_t kt_evidence_points(size_t operators) {
     if (operators * KT_HISTORY_POINTS_MAX <= KT_EVIDENCE_POINTS_MAX) {
         return KT_HISTORY_POINTS_MAX;
@@ -41,8 +39,7 @@ int64_t kt_vertex_find(const struct kt_window_summary *summary, struct kt_str ve
     return -1;
 }
 
-/* Cuts a name to its bound, never inside a UTF-8 sequence. */
-static struct kt_str cut_name(struct kt_str name) {
+struct kt_str kt_evidence_name(struct kt_str name) {
     if (name.len > KT_EVIDENCE_NAME_BYTES) {
         name.len = KT_EVIDENCE_NAME_BYTES;
         while (name.len > 0 && ((unsigned char)name.data[name.len] & 0xC0) == 0x80) {
@@ -67,11 +64,11 @@ static const struct {
     }
     MEASURE(RATE_IN, RATE_IN_PER_S, rate_in_per_s, 0, KT_MEASURE_MAX),
     MEASURE(RATE_OUT, RATE_OUT_PER_S, rate_out_per_s, 0, KT_MEASURE_MAX),
-    MEASURE(BUSY, BUSY, busy, 0, SHARE_MAX),
-    MEASURE(BUSY, BUSY_MAX, busy_max, 0, SHARE_MAX),
-    MEASURE(BACKPRESSURED, BACKPRESSURED, backpressured, 0, SHARE_MAX),
-    MEASURE(IDLE, IDLE, idle, 0, SHARE_MAX),
-    MEASURE(CPU_LOAD, CPU_LOAD, cpu_load, 0, SHARE_MAX),
+    MEASURE(BUSY, BUSY, busy, 0, KT_SHARE_MAX),
+    MEASURE(BUSY, BUSY_MAX, busy_max, 0, KT_SHARE_MAX),
+    MEASURE(BACKPRESSURED, BACKPRESSURED, backpressured, 0, KT_SHARE_MAX),
+    MEASURE(IDLE, IDLE, idle, 0, KT_SHARE_MAX),
+    MEASURE(CPU_LOAD, CPU_LOAD, cpu_load, 0, KT_SHARE_MAX),
     MEASURE(PENDING, PENDING_RECORDS, pending_records, 0, KT_MEASURE_MAX),
     MEASURE(PENDING_GROWTH, PENDING_GROWTH_PER_S, pending_growth_per_s, -KT_MEASURE_MAX,
             KT_MEASURE_MAX),
@@ -116,7 +113,7 @@ static void fill_operator(const struct kt_evidence_input *input, size_t i,
                           struct kt_operator_evidence *op) {
     const struct kt_vertex_summary *vertex = &input->summary->vertices.items[i];
     op->vertex_id = vertex->vertex_id;
-    op->name = cut_name(vertex->name);
+    op->name = kt_evidence_name(vertex->name);
     op->parallelism = vertex->parallelism;
     op->is_source = vertex->is_source;
     if (vertex->max_parallelism > 0) {

@@ -39,6 +39,9 @@ KT_MUST_CHECK enum kt_err kt_evidence_build(const struct kt_evidence_input *inpu
                                             struct kt_arena *arena, struct kt_evidence *evidence,
                                             struct kt_error *error);
 
+/* A name cut to KT_EVIDENCE_NAME_BYTES, never inside a UTF-8 sequence. */
+struct kt_str kt_evidence_name(struct kt_str name);
+
 /* Index of the operator state of a vertex, or -1. hint: where to look first. */
 int64_t kt_operator_state_find(const struct kt_job_state *state, struct kt_str vertex_id,
                                size_t hint);

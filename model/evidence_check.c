@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stddef.h>
 
-#define SHARE_MAX 2.0
 #define COUNT_MAX 1000000 /* restarts a day, alpha, top_k: beyond any use */
 
 static enum kt_err check_setting(const char *name, double value, double min, double max,
@@ -69,11 +68,11 @@ static const struct {
     { #member, KT_OPEV_##bit, offsetof(struct kt_operator_evidence, member), low, high }
     MEASURE(RATE_IN_PER_S, rate_in_per_s, 0, KT_MEASURE_MAX),
     MEASURE(RATE_OUT_PER_S, rate_out_per_s, 0, KT_MEASURE_MAX),
-    MEASURE(BUSY, busy, 0, SHARE_MAX),
-    MEASURE(BUSY_MAX, busy_max, 0, SHARE_MAX),
-    MEASURE(BACKPRESSURED, backpressured, 0, SHARE_MAX),
-    MEASURE(IDLE, idle, 0, SHARE_MAX),
-    MEASURE(CPU_LOAD, cpu_load, 0, SHARE_MAX),
+    MEASURE(BUSY, busy, 0, KT_SHARE_MAX),
+    MEASURE(BUSY_MAX, busy_max, 0, KT_SHARE_MAX),
+    MEASURE(BACKPRESSURED, backpressured, 0, KT_SHARE_MAX),
+    MEASURE(IDLE, idle, 0, KT_SHARE_MAX),
+    MEASURE(CPU_LOAD, cpu_load, 0, KT_SHARE_MAX),
     MEASURE(PENDING_RECORDS, pending_records, 0, KT_MEASURE_MAX),
     MEASURE(PENDING_GROWTH_PER_S, pending_growth_per_s, -KT_MEASURE_MAX, KT_MEASURE_MAX),
     MEASURE(ABILITY, ability, 0, KT_MEASURE_MAX),

@@ -9,6 +9,8 @@
 
 /* Largest rate, ability or backlog that is believed: far above any machine, far below overflow. */
 #define KT_MEASURE_MAX 1e18
+/* Largest share of time or CPU: averages may overshoot 1 a little, more is nonsense. */
+#define KT_SHARE_MAX 2.0
 
 /* KT_ERR_INVALID names the field, its index and its value: a measure that is not finite, negative
  * or beyond KT_MEASURE_MAX; a share above 1 (up to 2 is taken, because totals and clocks are read

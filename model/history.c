@@ -2,7 +2,7 @@
  * History of an operator: what it could process at each parallelism it ever ran with. */
 #include "model/history.h"
 
-#include <math.h>
+#include "model/evidence_check.h"
 
 struct kt_store_key kt_history_key(const struct kt_history_owner *owner, int32_t parallelism) {
     return (struct kt_store_key){.partition = owner->partition,
@@ -43,7 +43,7 @@ enum kt_err kt_history_add(struct kt_durable *durable, const struct kt_history_o
                            struct kt_str name, int32_t parallelism,
                            const struct kt_observation *observation, int32_t top_k,
                            struct kt_arena *arena, struct kt_error *error) {
-    if (!isfinite(observation->ability) || observation->ability <= 0) {
+    if (!(observation->ability > 0 && observation->ability <= KT_MEASURE_MAX)) {
         return kt_fail(error, KT_ERR_INVALID,
                        "vertex '%.*s': an ability of %g records/s cannot be learned",
                        KT_STR_ARG(owner->vertex_id), observation->ability);

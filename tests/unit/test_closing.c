@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What the closing of a window does: learn, decide, publish, remember. */
 #include "model/decide.h"
+#include "model/evidence_build.h"
 #include "model/history.h"
 #include "support/steady_job.h"
 
@@ -256,6 +257,98 @@ static void a_history_outlives_a_resubmission(void **state) {
     assert_true(c.evidence.operators.items[1].history.items[0].observations >= 3);
 }
 
+/* From now to the end of that minute the map says a rate in place of its counters. */
+static void run_minutes_with_rate(struct fixture *f, int minutes, double records_per_s,
+                                  double busy_ms_per_s) {
+    const size_t begin = f->records.count;
+    kt_steady_job_run(&f->job, &f->records, BASE + minutes * MINUTE, 5000);
+    for (size_t i = begin; i < f->records.count; i++) {
+        struct kt_metric_event *event = &f->records.items[i].event;
+        if (event->is_source) {
+            continue;
+        }
+        for (int field = KT_EVENT_RECORDS_IN_TOTAL; field <= KT_EVENT_IDLE_MS_TOTAL; field++) {
+            KT_CLEAR(event, field);
+        }
+        event->records_in_per_s = records_per_s;
+        KT_SET(event, KT_EVENT_RECORDS_IN_PER_S);
+        event->busy_ms_per_s = busy_ms_per_s;
+        KT_SET(event, KT_EVENT_BUSY_MS_PER_S);
+    }
+}
+
+static void a_rate_beyond_any_machine_is_neither_learned_nor_remembered(void **state) {
+    struct fixture *f = *state;
+    run_minutes(f, 1);
+    run_minutes_with_rate(f, 2, 1e300, 600);
+    run_minutes(f, 2);
+    const struct kt_job_state s = job_state(f);
+    assert_int_equal(s.closed_until_ms, BASE + 2 * MINUTE);
+    assert_float_equal(s.operators.items[1].lambda_known, 1000, 1);
+    overload(f);
+    run_minutes(f, 4); /* the first is a ramp */
+    bool told = false;
+    for (size_t i = 0; i < kt_rig_commands(&f->rig); i++) {
+        const struct kt_rescale_command c = command(f, i);
+        assert_int_not_equal(c.reason, KT_REASON_UNKNOWN);
+        told = told || c.kind == KT_COMMAND_RESCALE;
+        if (c.evidence.operators.items[1].history.count > 0) {
+            assert_true(c.evidence.operators.items[1].history.items[0].ability < 3000);
+        }
+    }
+    assert_true(told);
+}
+
+static void a_share_of_time_that_cannot_be_teaches_nothing(void **state) {
+    struct fixture *f = *state;
+    f->rig.settings.gate.rate_warm_up_ms = 0;
+    run_minutes_with_rate(f, 1, 1000, 4000); /* a sum over subtasks where a mean is meant */
+    run_minutes(f, 1);
+    const struct kt_rescale_command c = last_command(f);
+    assert_int_equal(c.window_end_ms, BASE + MINUTE);
+    assert_true(KT_HAS(&c.evidence.operators.items[1], KT_OPEV_RATE_IN_PER_S));
+    assert_int_equal(c.evidence.operators.items[0].history.count, 1);
+    assert_int_equal(c.evidence.operators.items[1].history.count, 0);
+}
+
+static void the_state_keeps_long_names_short(void **state) {
+    struct fixture *f = *state;
+    static char id[1001];
+    memset(id, 'i', sizeof id - 1);
+    f->job.vertices[1].id = id; /* also its name */
+    run_minutes(f, 1);
+    const struct kt_job_state s = job_state(f);
+    assert_int_equal(s.operators.items[1].vertex_id.len, 1000);
+    assert_int_equal(s.operators.items[1].name.len, KT_EVIDENCE_NAME_BYTES);
+}
+
+static void a_job_that_cannot_be_decided_says_so_from_the_first_window(void **state) {
+    struct fixture *f = *state;
+    f->rig.settings.defaults.policy.core_max = 7;
+    run_minutes(f, 3);
+    assert_int_equal(kt_rig_commands(&f->rig), 1);
+    const struct kt_rescale_command c = command(f, 0);
+    assert_int_equal(c.kind, KT_COMMAND_HOLD);
+    assert_int_equal(c.reason, KT_REASON_UNKNOWN);
+    assert_non_null(strstr(c.reason_text.data, "settings.core_max is 7"));
+}
+
+static void a_dry_run_takes_nothing_from_the_restart_budget(void **state) {
+    struct fixture *f = *state;
+    f->rig.settings.defaults.policy.dry_run = true;
+    f->rig.settings.defaults.policy.restarts_per_day_max = 1;
+    overload(f);
+    run_minutes(f, 7); /* the first command has expired by the fourth window */
+    const struct kt_job_state s = job_state(f);
+    assert_true(s.generation >= 2);
+    assert_int_equal(s.restarts_ms.count, 0);
+    for (size_t i = 0; i < kt_rig_commands(&f->rig); i++) {
+        const struct kt_rescale_command c = command(f, i);
+        assert_true(c.dry_run);
+        assert_int_not_equal(c.reason, KT_REASON_RESTART_BUDGET);
+    }
+}
+
 static void an_idle_job_without_a_history_is_not_judged(void **state) {
     struct fixture *f = *state;
     for (int v = 0; v < 2; v++) {
@@ -433,6 +526,11 @@ int main(void) {
         T(a_vertex_that_falls_silent_holds_the_job_but_not_for_ever),
         T(a_resubmitted_job_may_have_another_graph),
         T(a_history_outlives_a_resubmission),
+        T(a_rate_beyond_any_machine_is_neither_learned_nor_remembered),
+        T(a_share_of_time_that_cannot_be_teaches_nothing),
+        T(the_state_keeps_long_names_short),
+        T(a_job_that_cannot_be_decided_says_so_from_the_first_window),
+        T(a_dry_run_takes_nothing_from_the_restart_budget),
         T(an_idle_job_without_a_history_is_not_judged),
         T(the_rules_of_a_vertex_reach_the_decision),
         T(a_graph_that_is_not_wholly_known_gives_no_edges),

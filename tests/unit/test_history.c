@@ -141,8 +141,8 @@ static void when_there_are_too_many_the_parallelisms_seen_last_are_kept(void **s
 
 static void what_cannot_be_an_ability_is_refused(void **state) {
     struct fixture *f = *state;
-    const double bad[] = {0, -1, NAN, INFINITY};
-    for (size_t i = 0; i < 4; i++) {
+    const double bad[] = {0, -1, NAN, INFINITY, 2e18};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(add(f, 1, bad[i], 1, 5), KT_ERR_INVALID);
     }
     assert_int_equal(load(f, 5, 64).count, 0);

@@ -85,6 +85,19 @@ static enum kt_err put_watermarks(struct kt_session *session, struct kt_error *e
     return KT_ERR_OK;
 }
 
+/* After Kafka. A store that cannot follow ends the worker: the stage's memory is then ahead of it,
+ * and only a restore from the changelog makes them one again. */
+static enum kt_err commit_store(struct kt_session *session, struct kt_error *error) {
+    enum kt_err err = put_watermarks(session, error);
+    if (err == KT_ERR_OK) {
+        err = kt_store_commit(session->store, error);
+    }
+    return err == KT_ERR_OK ? err
+                            : kt_fail_in(error, err,
+                                         "committed in Kafka but not in the state folder, which "
+                                         "the next start restores from the changelog");
+}
+
 enum kt_err kt_session_commit(struct kt_session *session, struct kt_error *error) {
     if (session->publisher == NULL || !kt_publisher_is_open(session->publisher)) {
         return KT_ERR_OK;
@@ -100,10 +113,7 @@ enum kt_err kt_session_commit(struct kt_session *session, struct kt_error *error
     }
     err = kt_publisher_commit(session->publisher, offsets, session->consumer, error);
     if (err == KT_ERR_OK) {
-        err = put_watermarks(session, error);
-        if (err == KT_ERR_OK) {
-            err = kt_store_commit(session->store, error);
-        }
+        err = commit_store(session, error);
         /* Kafka has committed: whatever became of the store, the offsets stand. */
         kt_assignment_committed(&session->assignment, offsets);
         session->counters.commits++;

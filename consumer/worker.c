@@ -173,15 +173,16 @@ static void back_off(struct worker *worker) {
 }
 
 /* Everything that was taken is committed, if the deadline allows; else it is read again. */
-static void drain(struct worker *worker) {
+static enum kt_err drain(struct worker *worker, struct kt_error *error) {
     struct kt_session *session = &worker->session;
-    struct kt_error error;
     kt_publisher_set_timeout(session->publisher, (int)worker->config->worker.shutdown_ms);
-    const enum kt_err err = kt_session_commit(session, &error);
-    if (err != KT_ERR_OK) {
-        kt_log(worker->log, KT_LOG_WARN, "not committed at the stop, will be read again: %s",
-               error.message);
+    const enum kt_err err = kt_session_commit(session, error);
+    if (!can_be_mended(err)) {
+        return err;
     }
+    kt_log(worker->log, KT_LOG_WARN, "not committed at the stop, will be read again: %s",
+           error->message);
+    return KT_ERR_OK;
 }
 
 static enum kt_err run_session(struct worker *worker, struct kt_error *error) {
@@ -199,7 +200,7 @@ static enum kt_err run_session(struct worker *worker, struct kt_error *error) {
     }
     if (err == KT_ERR_OK) {
         kt_log(worker->log, KT_LOG_INFO, "stopping");
-        drain(worker);
+        err = drain(worker, error);
     }
     kt_session_close(session);
     if (session->counters.commits > commits) {

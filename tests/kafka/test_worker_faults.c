@@ -331,45 +331,6 @@ static void a_second_worker_of_the_same_name_ends_the_first_with_a_reason(void *
     kt_test_stage_free(&stage);
 }
 
-#define MANY_JOBS 6000
-
-static void a_full_state_folder_is_told_and_nothing_is_lost(void **state) {
-    (void)state;
-    struct kt_test_stage stage;
-    kt_test_stage_init(&stage, "full", 1);
-    setenv("KONTUNE_WORKER_STATE_MAP_BYTES", "1048576", 1);
-    struct kt_test_sender *sender = kt_test_sender_new(&stage);
-    struct kt_metric_event event = an_event(EVENT_MS);
-    for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < MANY_JOBS; i++) {
-            char name[32];
-            snprintf(name, sizeof name, "job-%05d", i);
-            event.job_name = kt_str_of(name);
-            event.timestamp_ms = EVENT_MS + round * 120000;
-            kt_test_sender_event(sender, &event);
-        }
-    }
-    kt_test_sender_flush(sender);
-    kt_test_sender_free(sender);
-    char *folder = kt_test_stage_state(&stage, "a");
-    assert_gives_up(&stage, (const char *[]){"ERROR", folder, "state_map_bytes", NULL});
-    unsetenv("KONTUNE_WORKER_STATE_MAP_BYTES");
-    /* With room it goes on where it was. */
-    struct kt_test_worker worker = kt_test_worker_start(&stage, "a");
-    json_t *commands = kt_test_commands(&stage, "lab/job-05999");
-    const int64_t deadline = kt_test_clock_ms() + 60000;
-    while (json_array_size(commands) == 0 && kt_test_clock_ms() < deadline) {
-        json_decref(commands);
-        kt_test_pause_ms(100);
-        commands = kt_test_commands(&stage, "lab/job-05999");
-    }
-    assert_int_equal(json_array_size(commands), 1);
-    json_decref(commands);
-    assert_int_equal(kt_test_worker_end(&worker, SIGTERM), 0);
-    free(folder);
-    kt_test_stage_free(&stage);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_records_become_dead_letters_and_the_rest_goes_on),
@@ -379,7 +340,6 @@ int main(void) {
         cmocka_unit_test(a_changelog_that_is_not_compacted_is_refused),
         cmocka_unit_test(a_state_folder_in_use_is_refused),
         cmocka_unit_test(a_foreign_state_folder_is_refused),
-        cmocka_unit_test(a_full_state_folder_is_told_and_nothing_is_lost),
         cmocka_unit_test(a_second_worker_of_the_same_name_ends_the_first_with_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

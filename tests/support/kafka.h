@@ -87,7 +87,7 @@ struct kt_test_worker {
     pid_t pid;
     char *log; /* path; appended to by every start of the instance */
 };
-/* Starts `kontune worker` as instance. */
+/* Starts `kontune worker` as instance. It inherits the limits and the ignored signals of the test. */
 struct kt_test_worker kt_test_worker_start(const struct kt_test_stage *stage, const char *instance);
 /* Sends the signal and waits for the end; returns the exit status, or 128 + signal. */
 int kt_test_worker_end(struct kt_test_worker *worker, int signal_number);

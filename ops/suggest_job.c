@@ -3,59 +3,17 @@
 #include "ops/suggest.h"
 
 #include "model/ds2_epochs.h"
+#include "ops/text_file.h"
 #include "schemas/codec.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
-#define FILE_BYTES_MAX  ((size_t)1 << 30)
-#define ARENA_BYTES_MAX ((size_t)4 << 30)
-
-/* A whole file in memory. */
-struct text {
-    char *data; /* malloc'd */
-    size_t len;
-};
-
-static enum kt_err read_text(const char *path, struct text *text, struct kt_error *error) {
-    *text = (struct text){NULL, 0};
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return kt_fail(error, KT_ERR_IO, "%s: %s", path, strerror(errno));
-    }
-    size_t capacity = 65536;
-    size_t len = 0;
-    char *data = malloc(capacity);
-    while (data != NULL) {
-        len += fread(data + len, 1, capacity - len, file);
-        if (len < capacity || capacity > FILE_BYTES_MAX) {
-            break;
-        }
-        capacity *= 2;
-        char *grown = realloc(data, capacity);
-        if (grown == NULL) {
-            free(data);
-        }
-        data = grown;
-    }
-    const bool failed = ferror(file) != 0;
-    fclose(file);
-    if (data == NULL) {
-        return kt_fail(error, KT_ERR_NOMEM, "%s: out of memory", path);
-    }
-    if (failed || len > FILE_BYTES_MAX) {
-        free(data);
-        return failed ? kt_fail(error, KT_ERR_IO, "%s: cannot be read", path)
-                      : kt_fail(error, KT_ERR_LIMIT, "%s: larger than 1 GiB", path);
-    }
-    *text = (struct text){data, len};
-    return KT_ERR_OK;
-}
+#define ARENA_CHUNK_BYTES ((size_t)1 << 20)
+#define ARENA_BYTES_MAX   ((size_t)4 << 30)
 
 /* The three files and what became of them. */
 struct job {
-    struct text topology_text, log_text, rates_text;
+    struct kt_str topology_text, log_text, rates_text;
     struct kt_ds2_topology topology;
     struct kt_ds2_log log;
     struct kt_ds2_source_rates rates;
@@ -63,31 +21,27 @@ struct job {
     struct kt_arena arena;
 };
 
-static struct kt_str str_of(struct text text) {
-    return (struct kt_str){text.data, text.len};
-}
-
 static enum kt_err answer(const struct kt_suggest_job *question, struct job *job,
                           struct kt_error *error) {
     const char *rates_path = question->source_rates_path;
-    enum kt_err err = read_text(question->topology_path, &job->topology_text, error);
+    enum kt_err err =
+        kt_text_file_read(question->topology_path, &job->arena, &job->topology_text, error);
     if (err == KT_ERR_OK) {
-        err = read_text(question->log_path, &job->log_text, error);
+        err = kt_text_file_read(question->log_path, &job->arena, &job->log_text, error);
     }
     if (err == KT_ERR_OK && rates_path != NULL) {
-        err = read_text(rates_path, &job->rates_text, error);
+        err = kt_text_file_read(rates_path, &job->arena, &job->rates_text, error);
     }
     if (err == KT_ERR_OK) {
-        err = kt_ds2_topology_parse(question->topology_path, str_of(job->topology_text),
-                                    &job->arena, &job->topology, error);
+        err = kt_ds2_topology_parse(question->topology_path, job->topology_text, &job->arena,
+                                    &job->topology, error);
     }
     if (err == KT_ERR_OK) {
-        err = kt_ds2_log_parse(question->log_path, str_of(job->log_text), &job->arena, &job->log,
-                               error);
+        err = kt_ds2_log_parse(question->log_path, job->log_text, &job->arena, &job->log, error);
     }
     if (err == KT_ERR_OK && rates_path != NULL) {
-        err = kt_ds2_source_rates_parse(rates_path, str_of(job->rates_text), &job->arena,
-                                        &job->rates, error);
+        err =
+            kt_ds2_source_rates_parse(rates_path, job->rates_text, &job->arena, &job->rates, error);
     }
     if (err == KT_ERR_OK) {
         err = kt_ds2_epochs(&job->topology, question->log_path, &job->log, rates_path,
@@ -152,14 +106,11 @@ static enum kt_err print_text(const struct job *job, FILE *out, struct kt_error 
 enum kt_err kt_suggest_job(const struct kt_suggest_job *question, FILE *out,
                            struct kt_error *error) {
     struct job job = {.topology_text = {NULL, 0}};
-    kt_arena_init(&job.arena, (size_t)1 << 20, ARENA_BYTES_MAX);
+    kt_arena_init(&job.arena, ARENA_CHUNK_BYTES, ARENA_BYTES_MAX);
     enum kt_err err = answer(question, &job, error);
     if (err == KT_ERR_OK) {
         err = question->json ? print_json(&job, out, error) : print_text(&job, out, error);
     }
     kt_arena_free(&job.arena);
-    free(job.topology_text.data);
-    free(job.log_text.data);
-    free(job.rates_text.data);
     return err;
 }

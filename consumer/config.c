@@ -257,8 +257,3 @@ enum kt_err kt_config_kafka_for(const struct kt_config *config, enum kt_kafka_ro
     *out = conf;
     return KT_ERR_OK;
 }
-
-enum kt_err kt_config_kafka(const struct kt_config *config, rd_kafka_conf_t **out,
-                            struct kt_error *error) {
-    return kt_config_kafka_for(config, KT_KAFKA_ANY, out, error);
-}

@@ -8,10 +8,9 @@
  *   [kafka]              any.librdkafka.property    passed through, but for those that exactly-once
  *                                                   depends on
  *   ${VAR} in a value    the environment            $${ is a plain ${
- *   KONTUNE_SECTION_OPTION in the environment       overrides the file, is taken as it is;
- * variables of such names that fit no option are ignored, because Kubernetes makes some for its
- * services
+ *   KONTUNE_SECTION_OPTION in the environment       overrides the file, is taken as it is
  *
+ * Variables of such names that fit no option are ignored: Kubernetes makes some for its services.
  * An option may be given once; a section may be opened again. ini.h has the grammar of the file. */
 #ifndef KT_CONSUMER_CONFIG_H
 #define KT_CONSUMER_CONFIG_H
@@ -36,9 +35,9 @@ struct kt_topics {
 
 /* [worker] */
 struct kt_worker_config {
-    const char *group_id;    /* kontune */
-    const char *instance_id; /* stable per instance: group.instance.id and transactional.id come
-                                from it; default: host name */
+    const char *group_id; /* kontune */
+    /* Stable per instance, for group.instance.id and transactional.id; default: the host name. */
+    const char *instance_id;
     const char *state_dir;
     const char *schema_dir; /* further writers' schemas (*.avsc), or "" */
     int64_t state_map_bytes;
@@ -70,9 +69,8 @@ struct kt_config {
     struct kt_worker_config worker;
     struct kt_settings settings;
     KT_ARRAY(struct kt_kafka_property) kafka; /* the program's defaults included */
-    KT_ARRAY(struct kt_config_given)
-    given;                  /* what took effect, in the order of the file, then
-                               the environment's */
+    /* What took effect, in the order of the file, then the environment's. */
+    KT_ARRAY(struct kt_config_given) given;
     struct kt_arena *arena; /* owns every string */
 };
 
@@ -104,14 +102,10 @@ void kt_config_sample(FILE *out);
 /* Prints the same list as Markdown tables, one per section. */
 void kt_config_markdown(FILE *out);
 
-/* A librdkafka configuration with the [kafka] properties; the caller owns it. KT_ERR_CONFIG names
- * the property. */
-KT_MUST_CHECK enum kt_err kt_config_kafka(const struct kt_config *config, rd_kafka_conf_t **out,
-                                          struct kt_error *error);
-
-/* The same without the properties that are not for this kind of client (about which librdkafka
- * would complain in the log); for a producer also with transaction.timeout.ms. */
-enum kt_kafka_role { KT_KAFKA_ANY, KT_KAFKA_CONSUMER, KT_KAFKA_PRODUCER };
+/* A librdkafka configuration with those of the [kafka] properties that are for this kind of client
+ * (librdkafka would complain of the others in the log); a producer's also has
+ * transaction.timeout.ms. The caller owns it. KT_ERR_CONFIG names the property. */
+enum kt_kafka_role { KT_KAFKA_CONSUMER, KT_KAFKA_PRODUCER };
 KT_MUST_CHECK enum kt_err kt_config_kafka_for(const struct kt_config *config,
                                               enum kt_kafka_role role, rd_kafka_conf_t **out,
                                               struct kt_error *error);

@@ -126,7 +126,7 @@ static bool list_properties(struct properties *list) {
 
 bool kt_kafka_property_is_for(const char *name, enum kt_kafka_role role) {
     struct properties list;
-    if (role == KT_KAFKA_ANY || !list_properties(&list)) {
+    if (!list_properties(&list)) {
         return true;
     }
     const char other = role == KT_KAFKA_CONSUMER ? 'P' : 'C';

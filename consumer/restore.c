@@ -255,7 +255,7 @@ static void take_positions(struct kt_restore *restore) {
     }
 }
 
-/* A half restored partition stays as old as it was: only at the target has it seen every deletion.
+/* A half restored partition stays as old as it was: only at the target has it seen all deletions.
  */
 static enum kt_err save(struct kt_restore *restore, int64_t now_ms, bool *moved,
                         struct kt_error *error) {

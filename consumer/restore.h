@@ -39,8 +39,7 @@ KT_MUST_CHECK enum kt_err kt_restore_new(struct kt_restore_options *options,
                                          struct kt_restore **out, struct kt_error *error);
 void kt_restore_free(struct kt_restore *restore);
 
-/* Adds a partition, wiping it first where the plan says so (the store must be in no transaction).
- */
+/* Adds a partition, wiping it first where the plan says so. The store must be in no transaction. */
 KT_MUST_CHECK enum kt_err kt_restore_add(struct kt_restore *restore, int32_t partition,
                                          struct kt_restore_plan plan, struct kt_error *error);
 

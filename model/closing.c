@@ -172,8 +172,7 @@ static enum kt_err check_usable(struct run *run, struct kt_error *error) {
     return run->verdict.text.data == NULL ? no_memory(error) : KT_ERR_OK;
 }
 
-/* ---- the job's next state ----------------------------------------------------------------------
- */
+/* ---- the job's next state ------------------------------------------------------------------- */
 
 /* The operators after a valid window: those in it. λ is carried over where it did not show. */
 static enum kt_err operators_of_window(struct run *run, struct kt_error *error) {
@@ -332,8 +331,7 @@ static enum kt_err remember_rescale(struct run *run, struct kt_str command_id,
     return KT_ERR_OK;
 }
 
-/* ---- decision and command ----------------------------------------------------------------------
- */
+/* ---- decision and command ------------------------------------------------------------------- */
 
 static enum kt_err decide(struct run *run, struct kt_error *error) {
     const struct kt_evidence_input input = {.summary = &run->summary,

@@ -107,8 +107,7 @@ void kt_stage_free(struct kt_stage *stage);
  * below that takes an error. */
 KT_MUST_CHECK enum kt_err kt_stage_open(struct kt_stage *stage, int32_t partition,
                                         struct kt_error *error);
-/* Forgets the partition's memory (revoked, or aborted and to be rewound). Fine when it is not open.
- */
+/* Forgets the partition's memory (revoked, or aborted and to be rewound); not open is fine. */
 void kt_stage_drop(struct kt_stage *stage, int32_t partition);
 
 /* Directly after kt_stage_open: the state's offsets are not those of the log that is read now,

@@ -63,8 +63,7 @@ KT_MUST_CHECK enum kt_err kt_store_commit(struct kt_store *store, struct kt_erro
 void kt_store_abort(struct kt_store *store); /* also when none is open */
 bool kt_store_in_transaction(const struct kt_store *store);
 
-/* *value borrows from the map until the next write or the end of the transaction. KT_ERR_NOT_FOUND.
- */
+/* KT_ERR_NOT_FOUND. *value borrows from the map until the next write or the transaction's end. */
 KT_MUST_CHECK enum kt_err kt_store_get(struct kt_store *store, struct kt_store_key key,
                                        struct kt_str *value, struct kt_error *error);
 KT_MUST_CHECK enum kt_err kt_store_put(struct kt_store *store, struct kt_store_key key,

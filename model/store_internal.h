@@ -26,8 +26,7 @@ struct kt_store {
 enum kt_err kt_store_fail(const struct kt_store *store, struct kt_error *error, int rc,
                           const char *doing);
 
-/* ---- store_folder.c ----------------------------------------------------------------------------
- */
+/* ---- store_folder.c ------------------------------------------------------------------------- */
 
 /* Opens the folder. A writer makes it if need be and takes it for this process and identity, drops
  * what a crash of the machine may have torn, and marks it as being written; a reader only finds out

@@ -168,8 +168,7 @@ static void stop_worker(struct demo *demo) {
     demo->worker = 0;
 }
 
-/* The controller of the live loop: the worker behind the broker, with every event kept for replay.
- */
+/* The controller of the live loop: the worker behind the broker. Every event is kept for replay. */
 static enum kt_err demo_offer(void *ctx, const struct kt_metric_event *events, size_t count,
                               struct kt_error *error) {
     struct demo *demo = ctx;

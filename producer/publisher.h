@@ -36,8 +36,7 @@ struct kt_publisher_options {
 /* Makes the producer, learns its topics (a first transaction to an unknown topic takes a second)
  * and runs init_transactions, which fences and aborts what a former instance left. The conf is
  * taken even on failure. KT_ERR_CONFIG: a property, a missing topic or a missing right, which
- * trying again does not mend; KT_ERR_KAFKA: anything else. The strings of the options are borrowed.
- */
+ * trying again does not mend; KT_ERR_KAFKA: anything else. The options' strings are borrowed. */
 struct kt_publisher;
 KT_MUST_CHECK enum kt_err kt_publisher_new(struct kt_publisher_options *options,
                                            struct kt_publisher **out, struct kt_error *error);

@@ -8,8 +8,7 @@
 #include "producer/command_out.h"
 #include "producer/publisher.h"
 
-/* What a record's own framing, our headers and the batch around it can take beside key and value.
- */
+/* What framing, our headers and the batch around a record can take beside its key and value. */
 #define RECORD_OVERHEAD_BYTES ((size_t)2048)
 /* Waits between two tries of something retriable. */
 #define RETRY_WAIT_MS 100

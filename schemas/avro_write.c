@@ -4,12 +4,12 @@
  * The table and the .avsc have the same fields in the same order (a test holds them together), so
  * a field's index in one is its index in the other. What a reader would refuse is refused here
  * first: a record of the durable state that cannot be read back would stop its partition. */
-#include "schemas/avro_write.h"
-
+#include "schemas/codec.h"
 #include "schemas/framing.h"
 #include "schemas/metric_event.h"
 #include "schemas/utf8.h"
 
+#include <avro.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +32,8 @@ void kt_bytes_free(struct kt_bytes *bytes) {
     *bytes = (struct kt_bytes){0};
 }
 
-enum kt_err kt_bytes_reserve(struct kt_bytes *bytes, size_t size, struct kt_error *error) {
+/* Makes room for size bytes in all. */
+static enum kt_err bytes_reserve(struct kt_bytes *bytes, size_t size, struct kt_error *error) {
     if (size <= bytes->capacity) {
         return KT_ERR_OK;
     }
@@ -46,6 +47,9 @@ enum kt_err kt_bytes_reserve(struct kt_bytes *bytes, size_t size, struct kt_erro
 }
 
 /* ---- struct to value --------------------------------------------------------------------- */
+
+static enum kt_err fill_record(const struct kt_record_type *type, const void *record, bool finite,
+                               avro_value_t *value, struct kt_error *error);
 
 static enum kt_err check_avro(int result, struct kt_error *error) {
     return result == 0 ? KT_ERR_OK : kt_fail(error, KT_ERR_NOMEM, "%s", avro_strerror());
@@ -118,7 +122,7 @@ static enum kt_err fill_value(enum kt_kind kind, const struct kt_field *field, c
     case KT_KIND_ENUM:
         return fill_enum(field->enums, *(const int *)from, value, error);
     case KT_KIND_RECORD:
-        return kt_avro_fill(field->record, from, finite, value, error);
+        return fill_record(field->record, from, finite, value, error);
     case KT_KIND_ARRAY:
         return fill_array(field, from, finite, value, error);
     }
@@ -140,8 +144,11 @@ static enum kt_err fill_field(const struct kt_field *field, bool present, const 
     return fill_value(field->kind, field, from, finite, &branch, error);
 }
 
-enum kt_err kt_avro_fill(const struct kt_record_type *type, const void *record, bool finite,
-                         avro_value_t *value, struct kt_error *error) {
+/* Strings are lent: the record must outlive the next reset of the value. finite: a NaN or an
+ * infinity is KT_ERR_INVALID, as are an enum out of range, more items than the table allows and a
+ * string that is not UTF-8; the message names the field. */
+static enum kt_err fill_record(const struct kt_record_type *type, const void *record, bool finite,
+                               avro_value_t *value, struct kt_error *error) {
     uint64_t present = 0;
     if (type->has_present) {
         memcpy(&present, record, sizeof present);
@@ -225,7 +232,7 @@ static enum kt_err write_body(struct kt_encoder *encoder, struct kt_bytes *bytes
                               struct kt_error *error) {
     size_t size = bytes->capacity > ENCODED_BYTES_FIRST ? bytes->capacity : ENCODED_BYTES_FIRST;
     for (; size <= ENCODED_BYTES_MAX; size *= 2) {
-        enum kt_err err = kt_bytes_reserve(bytes, size, error);
+        enum kt_err err = bytes_reserve(bytes, size, error);
         if (err != KT_ERR_OK) {
             return err;
         }
@@ -247,7 +254,7 @@ static enum kt_err write_body(struct kt_encoder *encoder, struct kt_bytes *bytes
 enum kt_err kt_encode(struct kt_encoder *encoder, const void *record, struct kt_bytes *bytes,
                       struct kt_error *error) {
     bytes->len = 0;
-    enum kt_err err = kt_avro_fill(encoder->type, record, encoder->finite, &encoder->value, error);
+    enum kt_err err = fill_record(encoder->type, record, encoder->finite, &encoder->value, error);
     if (err == KT_ERR_OK) {
         err = write_body(encoder, bytes, error);
     }

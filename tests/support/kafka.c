@@ -368,8 +368,7 @@ struct commands {
     json_t *list;
 };
 
-/* As `kontune replay --json` prints it: a real number without a fraction reads back as an integer.
- */
+/* As `kontune replay --json` prints it: a real without a fraction reads back as an integer. */
 static json_t *as_printed(const struct kt_rescale_command *command) {
     char *text = NULL;
     size_t len = 0;

@@ -38,8 +38,7 @@ void kt_reporter_feed(const struct kt_reporter *reporter, struct kt_window *wind
 /* As above for subtasks 0 … parallelism-1 that share its work evenly. */
 void kt_reporter_feed_all(const struct kt_reporter *reporter, struct kt_window *window);
 
-/* A new window from KT_TEST_START_MS; and its summary, in an arena that kt_test_window_free frees.
- */
+/* A new window from KT_TEST_START_MS; its summary, in an arena that kt_test_window_free frees. */
 struct kt_window *kt_test_window(void);
 struct kt_window_summary *kt_test_summary(const struct kt_window *window);
 void kt_test_window_free(struct kt_window *window);

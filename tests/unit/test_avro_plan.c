@@ -149,8 +149,7 @@ static void a_byte_behind_the_record_is_refused(void **state) {
     kt_arena_free(&arena);
 }
 
-/* Bytes changed at random: any answer will do, as long as there is one, and memory stays bounded.
- */
+/* Bytes changed at random: any answer will do, if only there is one and memory stays bounded. */
 static void damaged_frames_do_no_more_than_fail(void **state) {
     (void)state;
     struct random_source source = {.state = 14, .items_max = 4};

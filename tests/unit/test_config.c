@@ -534,7 +534,7 @@ static void kafka_properties_reach_librdkafka(void **state) {
                                     env);
     rd_kafka_conf_t *conf = NULL;
     struct kt_error error;
-    assert_int_equal(kt_config_kafka(config, &conf, &error), KT_ERR_OK);
+    assert_int_equal(kt_config_kafka_for(config, KT_KAFKA_CONSUMER, &conf, &error), KT_ERR_OK);
     static const char *const expected[][2] = {
         {"bootstrap.servers", "a:1,b:2"}, {"security.protocol", "sasl_ssl"},
         {"sasl.username", "me ; you"},    {"sasl.password", "s3cret#;"},
@@ -558,9 +558,7 @@ static void each_kind_of_client_gets_its_own_properties(void **state) {
     static const struct {
         enum kt_kafka_role role;
         const char *fetch, *linger, *transaction;
-    } cases[] = {{KT_KAFKA_CONSUMER, "10", "5", "60000"},
-                 {KT_KAFKA_PRODUCER, "1", "3", "7000"},
-                 {KT_KAFKA_ANY, "10", "3", "60000"}};
+    } cases[] = {{KT_KAFKA_CONSUMER, "10", "5", "60000"}, {KT_KAFKA_PRODUCER, "1", "3", "7000"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         rd_kafka_conf_t *conf = NULL;
         struct kt_error error;

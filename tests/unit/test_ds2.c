@@ -46,8 +46,7 @@ static char *read_file(const char *path) {
     return text;
 }
 
-/* The part of a case below "-- name", up to the next "-- " or "== " line; NULL text: no such part.
- */
+/* The part of a case below "-- name", up to the next "-- " or "== " line; NULL text: none such. */
 static struct kt_str section(const char *text, const char *end, const char *name) {
     char head[32];
     snprintf(head, sizeof head, "\n-- %s\n", name);

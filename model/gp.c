@@ -146,19 +146,22 @@ static void fill_matrix(struct kt_gp *gp, double length_scale, double t) {
     }
 }
 
-/* The block of row i from column c on, less what the finished rows above take from it. What that
- * touches beyond the envelope is zero on the right, and below the diagonal on the left: never
- * read. */
-static void reduce(const struct kt_gp *gp, size_t i, size_t c, double *restrict block) {
+/* The block of row i from column c on, less what the finished rows above take from it, and value
+ * less what they take from column i of z. What that touches beyond the envelope is zero on the
+ * right, and below the diagonal on the left: never read. */
+static inline double reduce(const struct kt_gp *gp, size_t i, size_t c, double *restrict block,
+                            double value) {
     double left[BLOCK]; /* of its own, so that it can stay in registers */
     memcpy(left, gp->u + i * POINTS + c, sizeof left);
     for (size_t k = gp->first[c / BLOCK]; k < i; k++) {
         const double *above = gp->u + k * POINTS;
         double scale = above[i];
+        value -= scale * gp->z[k];
         for (size_t m = 0; m < BLOCK; m++)
             left[m] -= scale * above[c + m];
     }
     memcpy(block, left, sizeof left);
+    return value;
 }
 
 /* C = UᵀU in place and z = U⁻ᵀy, row by row, inside the envelope (rows end in ascending columns,
@@ -174,15 +177,12 @@ static bool factor(struct kt_gp *gp, double t, struct kt_gp_evidence *evidence) 
         double *row = gp->u + i * POINTS;
         size_t c = block_of(i);
         double block[BLOCK];
-        reduce(gp, i, c, block);
+        double z = reduce(gp, i, c, block, gp->y[i]);
         double pivot = block[i - c];
         if (!(pivot > least))
             return false;
         double inverse = 1 / sqrt(pivot);
         gp->inverse_root[i] = inverse;
-        double z = gp->y[i];
-        for (size_t k = gp->first[c / BLOCK]; k < i; k++)
-            z -= gp->z[k] * gp->u[k * POINTS + i];
         gp->z[i] = z * inverse;
         for (;;) {
             for (size_t m = 0; m < BLOCK; m++)
@@ -190,7 +190,7 @@ static bool factor(struct kt_gp *gp, double t, struct kt_gp_evidence *evidence) 
             c += BLOCK;
             if (c >= gp->end[i])
                 break;
-            reduce(gp, i, c, block);
+            (void)reduce(gp, i, c, block, 0);
         }
         if (pivot < least_pivot)
             least_pivot = pivot;

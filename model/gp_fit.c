@@ -12,10 +12,10 @@
  * answer, and it is in the bounds and finite. An l that no data speaks of (one point) stays where
  * the seed starts.
  *
- * Cost. A fit takes 15 … 40 factorisations; with the acquisition 7, 20 and 75 µs at 4, 16 and 64
- * points, 110 … 250 times less than the seed's path (tests/bench/bench_gp.py). Curves of small
- * scale (below 1e5 records/s) need the trace of C⁻¹ too: about 1 ms at 64 points, 40 ms without
- * noise. */
+ * Cost. A fit takes 15 … 40 factorisations. A whole decision takes 7, 17 and 70 µs per operator at
+ * 4, 16 and 64 points, a hundredth of the seed's path and less (tests/bench/README.md). Curves of
+ * small scale (below 1e5 records/s) need the trace of C⁻¹ too: about 1 ms at 64 points, 40 ms
+ * without noise. */
 #include "model/gp_internal.h"
 
 #include <float.h>

@@ -5,6 +5,7 @@
  *
  *   bench_gp              a table, and one line `decide N OPERATORS NANOSECONDS` per size and job
  *                         for programs: the time of the whole decision over its operators
+ *   bench_gp --points N   the same for histories of N points alone
  *   bench_gp --histories  what it measures on: `history N LAMBDA`, then N lines `x y`
  *
  * bench_gp.py runs it and sets the seed's own path and scikit-learn beside it. */
@@ -20,6 +21,7 @@
 #define HISTORIES 12 /* of each size; a job of ten takes them in turn */
 #define REPEATS   20
 #define ROUNDS    5
+#define SAMPLES   ((size_t)HISTORIES * ROUNDS)
 #define MANY      10 /* operators of the larger job */
 
 static const size_t sizes[] = {4, 16, 64};
@@ -136,7 +138,7 @@ static double measure_job(struct workspace *workspace, const struct kt_test_job 
 static double measure(struct workspace *workspace, const struct history *histories,
                       size_t operators) {
     static struct kt_test_job job;
-    double each[HISTORIES * ROUNDS];
+    double each[SAMPLES];
     for (size_t h = 0; h < HISTORIES; h++) {
         make_job(&job, histories, h, operators);
         if (measure_job(workspace, &job) < 0)
@@ -144,7 +146,7 @@ static double measure(struct workspace *workspace, const struct history *histori
         for (size_t round = 0; round < ROUNDS; round++)
             each[h * ROUNDS + round] = measure_job(workspace, &job) / (double)operators;
     }
-    return median(each, HISTORIES * ROUNDS);
+    return median(each, SAMPLES);
 }
 
 int main(int argc, char **argv) {
@@ -154,9 +156,16 @@ int main(int argc, char **argv) {
     for (size_t s = 0; s < SIZES; s++)
         for (size_t h = 0; h < HISTORIES; h++)
             all[s][h] = make_history(sizes[s], &random);
-    if (argc > 1 && strcmp(argv[1], "--histories") == 0) {
+    size_t only = 0;
+    if (argc == 2 && strcmp(argv[1], "--histories") == 0) {
         print_histories(all);
         return 0;
+    }
+    if (argc == 3 && strcmp(argv[1], "--points") == 0) {
+        only = strtoul(argv[2], NULL, 10);
+    } else if (argc != 1) {
+        fprintf(stderr, "usage: bench_gp [--points N | --histories]\n");
+        return 2;
     }
     struct workspace workspace = {.decider = kt_decider_new()};
     if (!workspace.decider) {
@@ -168,6 +177,8 @@ int main(int argc, char **argv) {
     printf("points  operators  decision, CPU us per operator (median of %d jobs)\n", HISTORIES);
     for (size_t s = 0; s < SIZES && status == 0; s++)
         for (size_t j = 0; j < sizeof jobs / sizeof *jobs; j++) {
+            if (only > 0 && sizes[s] != only)
+                continue;
             const double ns = measure(&workspace, all[s], jobs[j]);
             if (ns < 0) {
                 fprintf(stderr, "bench_gp: no fitted decision at %zu points\n", sizes[s]);

@@ -77,7 +77,8 @@ def smallest_feasible(mean, load):
 
 def read_histories(program):
     histories, current = {}, None
-    for line in subprocess.run([program, "--histories"], check=True, capture_output=True, text=True).stdout.splitlines():
+    lines = subprocess.run([program, "--histories"], check=True, capture_output=True, text=True).stdout.splitlines()
+    for line in lines:
         fields = line.split()
         if fields[0] == "history":
             current = (float(fields[2]), [], [])
@@ -88,14 +89,11 @@ def read_histories(program):
     return histories
 
 
-def measure_ours(program):
-    """{points: (of a job of one operator, per operator of a larger job)}, microseconds."""
-    found = {}
-    for line in subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines():
-        if line.startswith("decide "):
-            _, n, _, ns = line.split()
-            found.setdefault(int(n), []).append(float(ns) * 1e-3)
-    return found
+def measure_ours(program, n):
+    """Of a job of one operator, and per operator of a larger job; microseconds."""
+    command = [program, "--points", str(n)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    return [float(line.split()[3]) * 1e-3 for line in lines if line.startswith("decide ")]
 
 
 def measure(decide, histories):
@@ -112,11 +110,16 @@ def measure(decide, histories):
 
 def attempt(program, histories):
     """Measures once, prints the table, and returns the least ratio to the seed."""
-    ours, least = measure_ours(program), float("inf")
-    print(f"{'':>6} {'kontune, one':>12} {'of ten':>8} {'seed':>8} {'sklearn':>8} {'seed / kontune':>17} {'sklearn / kontune':>18}")
+    least = float("inf")
+    print(
+        f"{'points':>6} {'kontune, one':>12} {'of ten':>8} {'seed':>8} {'sklearn':>8}"
+        f" {'seed / kontune':>17} {'sklearn / kontune':>18}"
+    )
     for n, group in sorted(histories.items()):
-        seed, sklearn = measure(decide_seed, group), measure(decide_sklearn, group)
-        one, of_ten = ours[n]
+        # before and after the seed's, so that a neighbour on the machine disturbs both
+        before, seed, after = measure_ours(program, n), measure(decide_seed, group), measure_ours(program, n)
+        one, of_ten = (statistics.mean(pair) for pair in zip(before, after))
+        sklearn = measure(decide_sklearn, group)
         least = min(least, seed / one, seed / of_ten)
         print(
             f"{n:>6} {one:>12.1f} {of_ten:>8.1f} {seed:>8.0f} {sklearn:>8.0f}"

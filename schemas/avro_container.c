@@ -287,7 +287,9 @@ static enum kt_err inflate_block(struct kt_container *container, struct kt_str d
         code = inflate(z, Z_NO_FLUSH);
         used = container->inflated_capacity - z->avail_out;
     }
-    if (code != Z_STREAM_END || z->avail_in != 0) {
+    /* What stands behind the end of the stream is ignored, as in Java: fastavro leaves three bytes
+     * of zlib's checksum there. */
+    if (code != Z_STREAM_END) {
         return kt_fail(error, KT_ERR_DECODE, "the deflated block is damaged");
     }
     container->body = container->inflated;

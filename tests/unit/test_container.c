@@ -305,6 +305,20 @@ static void deflated_blocks_are_read(void **state) {
     assert_end(reader);
 }
 
+static void bytes_behind_a_deflated_stream_are_ignored(void **state) {
+    struct fixture *f = *state;
+    put_header(f, "deflate");
+    unsigned char plain[4096];
+    unsigned char packed[4096];
+    const size_t len = bodies(f, "ab", plain, sizeof plain);
+    const size_t packed_len = deflate_raw(plain, len, packed, sizeof packed - 3);
+    memcpy(packed + packed_len, "\x12\x34\x56", 3); /* fastavro: the rest of an Adler-32 */
+    put_block(f, 2, packed, packed_len + 3);
+    struct kt_file_reader *reader = open_composed(f);
+    assert_events(reader, "ab");
+    assert_end(reader);
+}
+
 static void metadata_may_be_grouped_and_hold_other_keys(void **state) {
     struct fixture *f = *state;
     put(f, "Obj\x01", 4);
@@ -602,6 +616,7 @@ int main(void) {
         TEST(avro_c_reads_what_was_written),
         TEST(blocks_without_codec_are_read),
         TEST(deflated_blocks_are_read),
+        TEST(bytes_behind_a_deflated_stream_are_ignored),
         TEST(metadata_may_be_grouped_and_hold_other_keys),
         TEST(a_container_without_records_has_none),
         TEST(a_container_is_told_by_its_bytes_even_compressed),

@@ -73,6 +73,10 @@ static enum kt_err wait_for_broker(struct kt_cluster *cluster, const struct kt_c
             return kt_client_fail(cluster->client, error, KT_ERR_CONFIG,
                                   "Kafka at %s refuses the connection", servers(config));
         }
+        if (cluster->client->stop != NULL && atomic_load(cluster->client->stop)) {
+            return kt_fail(error, KT_ERR_STOPPED, "stopped before a broker answered at %s",
+                           servers(config));
+        }
         if (kt_clock_ms() >= deadline) {
             return kt_client_fail(cluster->client, error, KT_ERR_KAFKA,
                                   "no Kafka broker answered at %s within %d s", servers(config),

@@ -14,7 +14,8 @@ struct kt_cluster;
 
 /* Waits until a broker answers, at most timeout_ms. KT_ERR_KAFKA: none did; the message names the
  * servers and librdkafka's reason. KT_ERR_CONFIG: a property, or the broker refuses us
- * (credentials, certificate), which is told without waiting any longer. */
+ * (credentials, certificate), which is told without waiting any longer. KT_ERR_STOPPED: the
+ * client's stop became true. */
 KT_MUST_CHECK enum kt_err kt_cluster_connect(const struct kt_config *config,
                                              struct kt_client *client, int timeout_ms,
                                              struct kt_cluster **out, struct kt_error *error);

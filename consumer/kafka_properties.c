@@ -165,6 +165,9 @@ enum kt_err kt_kafka_property_check(rd_kafka_conf_t *scratch, struct kt_str name
             return kt_fail(error, KT_ERR_CONFIG, "may not be set: %s", kt_kafka_refusals[i].why);
         }
     }
+    if (value.len == 0 && kt_str_equal(name, KT_STR("bootstrap.servers"))) {
+        return kt_fail(error, KT_ERR_CONFIG, "expected host:port, …, got ''");
+    }
     char text[256] = "";
     switch (rd_kafka_conf_set(scratch, name.data, value.data, text, sizeof text)) {
     case RD_KAFKA_CONF_OK:

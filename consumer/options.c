@@ -207,10 +207,20 @@ static struct kt_str host_name(struct kt_arena *arena) {
     return kt_arena_str(arena, kt_str_of(name));
 }
 
+/* Whether nobody meant quotes around it or a comment behind it: a folder of that name would come
+ * into being without a word. */
+static bool is_plain(const char *text) {
+    return text[0] != '"' && text[0] != '\'' && strstr(text, " #") == NULL &&
+           strstr(text, " ;") == NULL;
+}
+
+/* text is NUL-terminated. */
 static bool is_good_text(enum kt_option_type type, struct kt_str text) {
     switch (type) {
     case KT_OPTION_PATH:
-        return text.len > 0;
+        return text.len > 0 && is_plain(text.data);
+    case KT_OPTION_TEXT:
+        return is_plain(text.data);
     case KT_OPTION_LEGAL:
     case KT_OPTION_HOST:
         return is_legal(text);
@@ -362,10 +372,10 @@ static void list_policies(char *out, size_t size) {
 }
 
 struct kt_option_expected kt_option_expects(const struct kt_option *option) {
-    struct kt_option_expected e = {"text"};
+    struct kt_option_expected e = {""};
     switch (option->type) {
     case KT_OPTION_PATH:
-        snprintf(e.text, sizeof e.text, "text that is not empty");
+        snprintf(e.text, sizeof e.text, "text that is not empty, without quotes");
         break;
     case KT_OPTION_LEGAL:
     case KT_OPTION_HOST:
@@ -395,6 +405,7 @@ struct kt_option_expected kt_option_expects(const struct kt_option *option) {
         snprintf(e.text, sizeof e.text, "vertex=MIN..MAX, …");
         break;
     case KT_OPTION_TEXT:
+        snprintf(e.text, sizeof e.text, "text without quotes");
         break;
     }
     return e;

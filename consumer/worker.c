@@ -242,7 +242,7 @@ enum kt_err kt_worker_run(const struct kt_config *config, const atomic_bool *sto
         .config = config,
         .stop = stop,
         .log = log,
-        .client = {.log = kt_log_client, .log_ctx = log},
+        .client = {.log = kt_log_client, .log_ctx = log, .stop = stop},
         .stats_ms = kt_clock_ms(),
         .jitter = (unsigned int)kt_clock_wall_ms(),
     };
@@ -253,6 +253,9 @@ enum kt_err kt_worker_run(const struct kt_config *config, const atomic_bool *sto
     if (err == KT_ERR_OK) {
         err = run_sessions(&worker, error);
         log_counters(&worker);
+    } else if (err == KT_ERR_STOPPED) {
+        kt_log(log, KT_LOG_INFO, "%s", error->message);
+        err = KT_ERR_OK;
     }
     finish(&worker);
     kt_log(log, err == KT_ERR_OK ? KT_LOG_INFO : KT_LOG_ERROR, "%s",

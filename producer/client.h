@@ -11,6 +11,7 @@
 #include "schemas/error.h"
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* severity: as syslog's, 0 (emergency) … 7 (debug). Called from any thread. */
@@ -19,6 +20,7 @@ typedef void kt_client_log(void *ctx, int severity, const char *text);
 struct kt_client {
     kt_client_log *log; /* NULL: silent */
     void *log_ctx;
+    const atomic_bool *stop;    /* NULL, or true when waiting for a broker is to end */
     void *owner;                /* for the callbacks of whoever made the handle */
     rd_kafka_resp_err_t reason; /* NO_ERROR: none since the last kt_client_forget */
     char reason_text[256];

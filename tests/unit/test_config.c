@@ -233,7 +233,18 @@ static void bad_values_tell_what_was_expected(void **state) {
         {"[policy]\nsurrogate = cubic\n",
          "f.ini:2: [policy] surrogate: expected the name rbf, got 'cubic'\n"},
         {"[worker]\nstate_dir =\n",
-         "f.ini:2: [worker] state_dir: expected text that is not empty, got ''\n"},
+         "f.ini:2: [worker] state_dir: expected text that is not empty, without quotes, got ''\n"},
+        {"[worker]\nstate_dir = /var/x ; the state\n",
+         "f.ini:2: [worker] state_dir: expected text that is not empty, without quotes, got "
+         "'/var/x ; the state' (a comment needs a line of its own)\n"},
+        {"[worker]\nstate_dir = \"/var/x\"\n",
+         "f.ini:2: [worker] state_dir: expected text that is not empty, without quotes, got "
+         "'\"/var/x\"'\n"},
+        {"[worker]\nschema_dir = /var/x # more\n",
+         "f.ini:2: [worker] schema_dir: expected text without quotes, got '/var/x # more' (a "
+         "comment needs a line of its own)\n"},
+        {"[kafka]\nbootstrap.servers =\n",
+         "f.ini:2: [kafka] bootstrap.servers: expected host:port, …, got ''\n"},
         {"[topics]\nmetrics = a b\n", "f.ini:2: [topics] metrics: expected 1 to 249 letters, "
                                       "digits, '.', '_' or '-', got 'a b'\n"},
         {"[topics]\nmetrics = ..\n", "f.ini:2: [topics] metrics: expected 1 to 249 letters, "

@@ -9,6 +9,6 @@
 struct kt_str kt_say_name(const struct kt_operator_evidence *op);
 
 /* For printf's "%.*f": as many decimals as a rate of this size deserves. */
-#define KT_SAY_RATE(v) ((v) >= 100 ? 0 : (v) >= 1 ? 1 : 4), (v)
+#define KT_SAY_RATE(v) ((v) >= 100 || (v) <= 0 ? 0 : (v) >= 1 ? 1 : 4), (v)
 
 #endif

@@ -14,6 +14,30 @@
 #define OPTIONS_MAX 32
 #define HELP        (OPTIONS_MAX + 1) /* value of --help in getopt's table; others are index + 1 */
 
+#define HELP_COLUMNS   80
+#define HELP_OPTION_AT 33 /* column at which an option's meaning begins */
+
+/* Text in lines of at most HELP_COLUMNS bytes. A single line end is a space, two are a new
+ * paragraph. The first line goes on at the given column, the others are indented as far. */
+static void print_wrapped(FILE *out, size_t indent, const char *text) {
+    size_t column = indent;
+    while (*text != '\0') {
+        const size_t word = strcspn(text, " \n");
+        if (column > indent && column + 1 + word > HELP_COLUMNS) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        }
+        column += (size_t)fprintf(out, "%s%.*s", column > indent ? " " : "", (int)word, text);
+        text += word;
+        if (strncmp(text, "\n\n", 2) == 0) {
+            fprintf(out, "\n\n%*s", (int)indent, "");
+            column = indent;
+        }
+        text += strspn(text, " \n");
+    }
+    putc('\n', out);
+}
+
 static void print_help(const struct kt_cli *cli, FILE *out) {
     fprintf(out, "usage: kontune %s", cli->command);
     for (const struct kt_cli_option *o = cli->options; o->name != NULL; o++) {
@@ -21,14 +45,17 @@ static void print_help(const struct kt_cli *cli, FILE *out) {
             fprintf(out, " --%s %s", o->name, o->argument);
         }
     }
-    fprintf(out, " [OPTIONS]%s%s\n\n%s\n\n", cli->operands == NULL ? "" : " ",
-            cli->operands == NULL ? "" : cli->operands, cli->summary);
+    fprintf(out, " [OPTIONS]%s%s\n\n", cli->operands == NULL ? "" : " ",
+            cli->operands == NULL ? "" : cli->operands);
+    print_wrapped(out, 0, cli->summary);
+    putc('\n', out);
     for (const struct kt_cli_option *o = cli->options; o->name != NULL; o++) {
         char left[80];
         snprintf(left, sizeof left, "%c%c%s--%s%s%s", o->short_name == 0 ? ' ' : '-',
                  o->short_name == 0 ? ' ' : o->short_name, o->short_name == 0 ? "  " : ", ",
                  o->name, o->argument == NULL ? "" : " ", o->argument == NULL ? "" : o->argument);
-        fprintf(out, "  %-30s %s\n", left, o->meaning);
+        fprintf(out, "  %-*s ", HELP_OPTION_AT - 3, left);
+        print_wrapped(out, HELP_OPTION_AT, o->meaning);
     }
     fprintf(out, "  %-30s %s\n", "-h, --help", "print this");
 }

@@ -8,12 +8,11 @@
 #include "consumer/log.h"
 #include "ops/cli.h"
 #include "ops/command.h"
-#include "producer/cloudevents.h"
+#include "ops/command_text.h"
 #include "schemas/codec.h"
 #include "schemas/rescale_command.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -59,60 +58,6 @@ struct tail {
 
 /* ---- rendering ----------------------------------------------------------------------------- */
 
-/* Text from a record: what could move the terminal's cursor becomes '?'. */
-static void put_text(FILE *out, struct kt_str text) {
-    for (size_t i = 0; i < text.len; i++) {
-        const unsigned char c = (unsigned char)text.data[i];
-        putc(c < ' ' || c == 0x7f ? '?' : c, out);
-    }
-}
-
-static void put_operator(FILE *out, const struct kt_operator_decision *operator, int width) {
-    fputs("    ", out);
-    put_text(out, operator->name);
-    const int name_len = (int)(operator->name.len < INT16_MAX ? operator->name.len : INT16_MAX);
-    fprintf(out, "%*s  %4" PRId32 " -> %-4" PRId32 "  %-9s",
-            width > name_len ? width - name_len : 0, "", operator->from, operator->to,
-            kt_enum_symbol(&kt_method_type, operator->method));
-    if (KT_HAS(operator, KT_OPDEC_LAMBDA)) {
-        fprintf(out, "  needs %.6g/s", operator->lambda);
-    }
-    if (KT_HAS(operator, KT_OPDEC_PREDICTED_ABILITY)) {
-        fprintf(out, "  able %.6g/s", operator->predicted_ability);
-        if (KT_HAS(operator, KT_OPDEC_PREDICTED_STDDEV)) {
-            fprintf(out, " +- %.3g", operator->predicted_stddev);
-        }
-    }
-    for (size_t i = 0; i < operator->limits.count; i++) {
-        fprintf(out, "  %s", kt_enum_symbol(&kt_limit_type, operator->limits.items[i]));
-    }
-    putc('\n', out);
-}
-
-static void put_command(FILE *out, const struct kt_rescale_command *command) {
-    char when[KT_RFC3339_BYTES];
-    kt_rfc3339(command->decided_at_ms, when);
-    fprintf(out, "%s  ", when);
-    put_text(out, command->cluster);
-    putc('/', out);
-    put_text(out, command->job_name);
-    fprintf(out, "  %s  %s  ", kt_enum_symbol(&kt_command_kind_type, command->kind),
-            kt_enum_symbol(&kt_reason_type, command->reason));
-    put_text(out, command->reason_text);
-    fprintf(out, "%s\n", command->dry_run ? "  (dry run)" : "");
-    if (command->kind == KT_COMMAND_HOLD) {
-        return;
-    }
-    int width = 0;
-    for (size_t i = 0; i < command->operators.count; i++) {
-        const size_t len = command->operators.items[i].name.len;
-        width = len < 60 && (int)len > width ? (int)len : width;
-    }
-    for (size_t i = 0; i < command->operators.count; i++) {
-        put_operator(out, &command->operators.items[i], width);
-    }
-}
-
 /* The command as it is to be printed, without a last line end in JSON; malloc'd. */
 static char *render(const struct tail *tail, const struct kt_rescale_command *command) {
     char *text = NULL;
@@ -127,7 +72,7 @@ static char *render(const struct tail *tail, const struct kt_rescale_command *co
         good = json != NULL && kt_json_dump(out, json) == KT_ERR_OK;
         json_decref(json);
     } else {
-        put_command(out, command);
+        kt_command_print(out, command);
     }
     if (fclose(out) != 0 || !good) {
         free(text);
@@ -383,6 +328,10 @@ static int run(struct tail *tail, const char *path) {
     if (err == KT_ERR_OK) {
         err = start(tail, config, &client, &error);
     }
+    /* Until here an interrupt ends the program at once: there is nothing to print yet. */
+    const struct sigaction stop = {.sa_handler = on_stop};
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGINT, &stop, NULL);
     if (err == KT_ERR_OK) {
         err = read_all(tail, &error);
     }
@@ -392,7 +341,7 @@ static int run(struct tail *tail, const char *path) {
         fprintf(stderr, "kontune commands tail: %s\n", error.message);
         return bad_config ? KT_EXIT_USAGE : KT_EXIT_FAILED;
     }
-    return tail->undecoded == 0 && !ferror(stdout) ? KT_EXIT_OK : KT_EXIT_FAILED;
+    return tail->undecoded == 0 ? KT_EXIT_OK : KT_EXIT_FAILED;
 }
 
 static int tail_commands(int argc, char **argv) {
@@ -424,10 +373,6 @@ static int tail_commands(int argc, char **argv) {
     if (!kt_cli_parse(&cli, argc, argv, &status)) {
         return status;
     }
-    struct sigaction stop = {.sa_handler = on_stop};
-    sigemptyset(&stop.sa_mask);
-    sigaction(SIGTERM, &stop, NULL);
-    sigaction(SIGINT, &stop, NULL);
     return run(&tail, path);
 }
 

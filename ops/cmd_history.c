@@ -2,6 +2,7 @@
  * kontune history: lists, exports and imports what was learned of each operator. */
 #include "consumer/config.h"
 #include "model/history.h"
+#include "model/say.h"
 #include "ops/cli.h"
 #include "ops/command.h"
 #include "ops/csv.h"
@@ -136,18 +137,19 @@ static void print_table(const struct common *c, const struct kt_history_list *li
                    KT_STR_ARG(h->job_name));
         }
         if (before == NULL || !kt_history_same_operator(before, h)) {
-            printf("  %.*s [%.*s]\n    %11s %14s %12s  %-20s %s\n", KT_STR_ARG(h->name),
-                   KT_STR_ARG(h->vertex_id), "parallelism", "ability/s", "observations",
-                   "last seen", "kept up");
+            printf("  %.*s%s[%.*s]\n    %11s %14s %12s  %-20s %s\n", KT_STR_ARG(h->name),
+                   h->name.len > 0 ? " " : "", KT_STR_ARG(h->vertex_id), "parallelism", "ability/s",
+                   "observations", "last seen", "kept up");
         }
         const struct line line = line_of(c, h);
-        printf("    %11d %14.6g %12d  ", h->parallelism, line.point.ability,
+        printf("    %11d %14.*f %12d  ", h->parallelism, KT_SAY_RATE(line.point.ability),
                line.point.observations);
         print_time(line.last_seen_ms);
         printf(" %d of %d\n", line.kept_up, line.point.observations);
     }
     if (list->count == 0) {
-        printf("nothing was learned yet\n");
+        printf(c->job != NULL || c->operator!= NULL ? "nothing was learned of what was asked for\n"
+                                                    : "nothing was learned yet\n");
     }
 }
 

@@ -5,12 +5,12 @@
 #include "model/stage.h"
 #include "ops/cli.h"
 #include "ops/command.h"
+#include "ops/command_text.h"
 #include "ops/temp_folder.h"
 #include "schemas/codec.h"
 
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PARTITION          0
@@ -47,31 +47,6 @@ static void on_signal(int number) {
 
 /* ---- what comes out -------------------------------------------------------------------------- */
 
-static void print_time(FILE *out, int64_t ms) {
-    const time_t seconds = (time_t)(ms / 1000);
-    struct tm tm;
-    char text[32] = "?";
-    if (gmtime_r(&seconds, &tm) != NULL) {
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    }
-    fputs(text, out);
-}
-
-/* One line per command, and one for each operator that changes. */
-static void print_command(FILE *out, const struct kt_rescale_command *command) {
-    print_time(out, command->decided_at_ms);
-    fprintf(out, "  %.*s/%.*s  %s  %s  %.*s\n", KT_STR_ARG(command->cluster),
-            KT_STR_ARG(command->job_name), kt_enum_symbol(&kt_command_kind_type, command->kind),
-            kt_enum_symbol(&kt_reason_type, command->reason), KT_STR_ARG(command->reason_text));
-    for (size_t i = 0; i < command->operators.count; i++) {
-        const struct kt_operator_decision *op = &command->operators.items[i];
-        if (command->kind != KT_COMMAND_HOLD && op->from != op->to) {
-            fprintf(out, "    %.*s  %d -> %d  %s\n", KT_STR_ARG(op->name), op->from, op->to,
-                    kt_enum_symbol(&kt_method_type, op->method));
-        }
-    }
-}
-
 static enum kt_err take_command(void *ctx, const struct kt_rescale_command *command,
                                 struct kt_error *error) {
     struct replay *replay = ctx;
@@ -87,7 +62,7 @@ static enum kt_err take_command(void *ctx, const struct kt_rescale_command *comm
             return kt_fail(error, KT_ERR_NOMEM, "no memory for a command");
         }
     } else if (replay->writer == NULL) {
-        print_command(stdout, command);
+        kt_command_print(stdout, command);
         if (ferror(stdout) != 0) {
             return kt_fail(error, KT_ERR_IO, "writing to stdout failed");
         }
@@ -281,6 +256,11 @@ static enum kt_err replay_file(struct replay *replay, struct kt_error *error) {
             *error = close_error;
         }
     }
+    if (err == KT_ERR_OK && replay->bad > 0 && kt_stage_counters(replay->stage)->events == 0 &&
+        kt_stage_counters(replay->stage)->late == 0) {
+        err = kt_fail(error, KT_ERR_INVALID, "%s: none of its %lld records is a metric event",
+                      replay->in, (long long)replay->bad);
+    }
     if (err == KT_ERR_OK && replay->json) {
         err = print_json(replay, error);
     }
@@ -309,12 +289,11 @@ int kt_cmd_replay(int argc, char **argv) {
          .text = &replay.in,
          .required = true,
          .argument = "EVENTS",
-         .meaning = "metric events: an Avro container or JSON lines, also gzip-compressed"},
+         .meaning = "metric events: an Avro container or JSON lines, also gzipped"},
         {.name = "out",
          .text = &replay.out,
          .argument = "COMMANDS",
-         .meaning = "write the commands here: an Avro container if the name ends in .avro, else "
-                    "JSON lines"},
+         .meaning = "commands go here: .avro a container, else JSON lines"},
         {.name = "config",
          .short_name = 'c',
          .text = &replay.config_path,
@@ -323,7 +302,7 @@ int kt_cmd_replay(int argc, char **argv) {
         {.name = "state",
          .text = &replay.state_dir,
          .argument = "DIR",
-         .meaning = "keep what is learned in this folder; the next replay goes on with it"},
+         .meaning = "keep what is learned here; the next replay goes on with it"},
         {.name = "json", .flag = &replay.json, .meaning = "print one JSON document on stdout"},
         {0}};
     struct kt_cli cli = {

@@ -33,7 +33,7 @@ static void print_table(const struct kt_topic_state states[KT_TOPICS_COUNT]) {
     }
 }
 
-static int print_json(const struct kt_topic_state states[KT_TOPICS_COUNT], int problems) {
+static enum kt_err print_json(const struct kt_topic_state states[KT_TOPICS_COUNT], int problems) {
     json_t *list = json_array();
     for (size_t i = 0; i < KT_TOPICS_COUNT; i++) {
         const struct kt_topic_state *state = &states[i];
@@ -45,10 +45,10 @@ static int print_json(const struct kt_topic_state states[KT_TOPICS_COUNT], int p
         json_array_append_new(list, topic);
     }
     json_t *document = json_pack("{s:b, s:o}", "ok", problems == 0, "topics", list);
-    const bool printed = document != NULL && kt_json_dump(stdout, document) == KT_ERR_OK &&
-                         putchar('\n') != EOF && fflush(stdout) == 0;
+    const enum kt_err err = document == NULL ? KT_ERR_NOMEM : kt_json_dump(stdout, document);
     json_decref(document);
-    return printed ? KT_EXIT_OK : KT_EXIT_FAILED;
+    putchar('\n');
+    return err;
 }
 
 static enum kt_err look_or_create(const struct kt_config *config, bool create,
@@ -94,14 +94,18 @@ static int run(const char *command, const char *summary, bool create, int argc, 
         return KT_EXIT_FAILED;
     }
     const int problems = kt_topics_judge(states);
-    int printed = KT_EXIT_OK;
+    enum kt_err err = KT_ERR_OK;
     if (json) {
-        printed = print_json(states, problems);
+        err = print_json(states, problems);
     } else {
         print_table(states);
     }
     kt_config_free(config);
-    return problems == 0 ? printed : KT_EXIT_FAILED;
+    if (err != KT_ERR_OK) {
+        (void)kt_fail(&error, err, "printing JSON failed");
+        return kt_cli_fail(&cli, &error);
+    }
+    return problems == 0 ? KT_EXIT_OK : KT_EXIT_FAILED;
 }
 
 static int create(int argc, char **argv) {

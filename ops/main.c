@@ -2,6 +2,8 @@
  * The program: finds the subcommand and runs it. */
 #include "ops/command.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +32,7 @@ static void usage(FILE *out) {
             "\n`kontune COMMAND --help` tells the options. `kontune --version` the version.\n");
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
     if (argc < 2) {
         usage(stderr);
         return KT_EXIT_USAGE;
@@ -50,4 +52,23 @@ int main(int argc, char **argv) {
     }
     fprintf(stderr, "kontune: unknown command '%s'; `kontune --help` lists them\n", argv[1]);
     return KT_EXIT_USAGE;
+}
+
+/* What was printed has arrived, or it was not done: a full disk must not look like success. */
+static int finish(const char *name, int status) {
+    errno = 0;
+    const bool lost = ferror(stdout) != 0;
+    if (fflush(stdout) == 0 && !lost) {
+        return status;
+    }
+    if (status == KT_EXIT_OK) { /* else the subcommand has said what went wrong */
+        fprintf(stderr, "kontune %s: writing to stdout: %s\n", name,
+                errno == 0 ? "not all was written" : strerror(errno));
+        status = KT_EXIT_FAILED;
+    }
+    return status;
+}
+
+int main(int argc, char **argv) {
+    return finish(argc < 2 ? "" : argv[1], run(argc, argv));
 }

@@ -89,7 +89,7 @@ static void what_was_imported_is_listed(void **state) {
            "  Source: a, \"b\" [v1]\n"
            "    parallelism      ability/s observations  last seen            kept up\n"
            "              2           2100            2  2026-01-01T00:01:00Z 1 of 2\n"
-           "              4         4100.1            1  2026-01-01T00:00:30Z 1 of 1\n"
+           "              4           4100            1  2026-01-01T00:00:30Z 1 of 1\n"
            "  map [v2]\n"
            "    parallelism      ability/s observations  last seen            kept up\n"
            "              3            900            1  2026-01-01T00:00:00Z 1 of 1\n"
@@ -97,7 +97,7 @@ static void what_was_imported_is_listed(void **state) {
            "prod/q2\n"
            "  sink [v1]\n"
            "    parallelism      ability/s observations  last seen            kept up\n"
-           "              1             70            1  2026-01-01T00:00:00Z 1 of 1\n",
+           "              1           70.0            1  2026-01-01T00:00:00Z 1 of 1\n",
            "");
 }
 
@@ -115,8 +115,8 @@ static void a_list_can_be_narrowed_and_averaged_over_fewer(void **state) {
            ",{\"parallelism\":4,\"ability\":4100.1,\"observations\":1,\"kept_up\":1,"
            "\"last_seen_ms\":1767225630000,\"partition\":0}]}]}]}\n",
            "");
-    expect(RUN("list", "--state", state_dir, "--job", "prod/other"), 0, "nothing was learned yet\n",
-           "");
+    expect(RUN("list", "--state", state_dir, "--job", "prod/other"), 0,
+           "nothing was learned of what was asked for\n", "");
 }
 
 static void an_export_is_oldest_first_and_imports_to_the_same(void **state) {
@@ -184,7 +184,7 @@ static void a_bare_table_is_taken_with_job_and_operator(void **state) {
            "parallelism\n",
            "");
     struct kt_process_result r = RUN("list", "--state", state_dir);
-    assert_non_null(strstr(r.out, "prod/q1\n   [mapper]\n"));
+    assert_non_null(strstr(r.out, "prod/q1\n  [mapper]\n"));
     assert_non_null(strstr(r.out, "unknown "));
     kt_process_result_free(&r);
 }

@@ -135,7 +135,7 @@ static void without_options_it_prints_a_readable_list(void **state) {
     assert_int_equal(r.status, 0);
     assert_holds(r.out, "2026-11-22T07:30:00Z  lab/orders  HOLD  WARM_UP  vertex sink: Writer");
     assert_holds(r.out, "  lab/orders  RESCALE  OVER_PROVISIONED  ");
-    assert_holds(r.out, "\n    enrich  2 -> 1  SURROGATE\n");
+    assert_holds(r.out, "\n    enrich             2 -> 1     SURROGATE  needs       500/s  able ");
     assert_holds(r.err, "6156 events (and 0 late, 0 refused); 20 windows closed");
     assert_holds(r.err, "windows still open at the end: 1\n");
     kt_process_result_free(&r);
@@ -239,6 +239,21 @@ static void a_missing_file_is_an_error_with_its_name(void **state) {
     kt_process_result_free(&r);
 }
 
+static void a_file_without_any_event_is_an_error(void **state) {
+    struct fixture *f = *state;
+    const char *in = path_of(f, 0, "table.jsonl");
+    FILE *file = fopen(in, "w");
+    assert_non_null(file);
+    fputs("parallelism,processing_ability\n1,100\n", file);
+    assert_int_equal(fclose(file), 0);
+    struct kt_process_result r = REPLAY("--in", in, "--json");
+    assert_int_equal(r.status, 1);
+    assert_string_equal(r.out, "");
+    assert_holds(r.err, "table.jsonl:1: malformed JSON");
+    assert_holds(r.err, "table.jsonl: none of its 2 records is a metric event\n");
+    kt_process_result_free(&r);
+}
+
 static void bad_usage_is_status_2(void **state) {
     struct fixture *f = *state;
     struct kt_process_result r = REPLAY("--in", RECORDING, "--frobnicate");
@@ -308,6 +323,7 @@ int main(void) {
         T(bad_lines_are_told_by_line_and_passed_over),
         T(a_file_that_ends_in_the_middle_is_an_error_and_no_document),
         T(a_missing_file_is_an_error_with_its_name),
+        T(a_file_without_any_event_is_an_error),
         T(bad_usage_is_status_2),
         T(a_configuration_is_obeyed),
         T(a_state_that_is_kept_is_gone_on_with),

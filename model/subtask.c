@@ -20,6 +20,7 @@ void kt_subtask_init(struct kt_subtask *subtask, uint32_t key) {
     subtask->restarted = false;
     subtask->times = 0;
     subtask->attempt_start_ms = 0;
+    subtask->pending_first_at_ms = NEVER;
     subtask->pending_last_at_ms = NEVER;
     subtask->cpu_at_ms = NEVER;
     for (int h = 0; h < 2; h++) {
@@ -315,8 +316,7 @@ void kt_subtask_measure(const struct kt_subtask *subtask, int32_t clocks, bool s
         .pending_growth_per_s = NAN,
         .cpu_load = subtask->cpu_at_ms == NEVER ? (double)NAN : subtask->cpu_load,
     };
-    if (subtask->pending_last_at_ms > subtask->pending_first_at_ms &&
-        subtask->pending_last_at_ms != NEVER) {
+    if (subtask->pending_last_at_ms > subtask->pending_first_at_ms) {
         out->pending_growth_per_s =
             1000 * (subtask->pending_last - subtask->pending_first) /
             (double)(subtask->pending_last_at_ms - subtask->pending_first_at_ms);

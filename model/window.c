@@ -80,7 +80,7 @@ int64_t kt_window_first_offset(const struct kt_window *window) {
 static void *text_alloc(struct kt_window *window, size_t bytes, enum kt_err *err,
                         struct kt_error *error) {
     void *memory = kt_arena_alloc(&window->arena, bytes);
-    if (memory == NULL && bytes > KT_WINDOW_TEXT_BYTES_MAX - window->arena.used_bytes) {
+    if (memory == NULL && window->arena.used_bytes + bytes > KT_WINDOW_TEXT_BYTES_MAX) {
         *err = kt_fail(error, KT_ERR_LIMIT,
                        "the names and edges of a job take more than %u bytes in one window",
                        KT_WINDOW_TEXT_BYTES_MAX);

@@ -121,7 +121,7 @@ const struct kt_option kt_options[] = {
      "Commands are marked as not to be carried out."},
     {"policy", "pins", KT_OPTION_PINS, AT(settings.defaults), 0, 0, "",
      "Fixed parallelisms, e.g. `parse=2, \"Source: a, b\"=1`: a vertex's id or name, quoted if it "
-     "holds a comma."},
+     "holds a comma. What runs outside a pin or a range moves there with the next rescale."},
     {"policy", "bounds", KT_OPTION_BOUNDS, AT(settings.defaults), 0, 0, "",
      "Ranges of single vertices, e.g. `enrich=2..16, sink=..8`; they replace min_parallelism and "
      "max_parallelism there."},

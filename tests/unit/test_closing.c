@@ -349,6 +349,21 @@ static void a_dry_run_takes_nothing_from_the_restart_budget(void **state) {
     }
 }
 
+static void the_restart_budget_is_free_again_after_a_day(void **state) {
+    struct fixture *f = *state;
+    f->rig.settings.defaults.policy.restarts_per_day_max = 1;
+    overload(f);
+    run_minutes(f, 5);
+    assert_int_equal(last_command(f).reason, KT_REASON_RESTART_BUDGET);
+    assert_int_equal(job_state(f).generation, 1);
+    f->job.now_ms = BASE + 1440 * MINUTE; /* the first rescale was at minute 1 */
+    run_minutes(f, 1441);
+    assert_int_equal(last_command(f).kind, KT_COMMAND_RESCALE);
+    const struct kt_job_state s = job_state(f);
+    assert_int_equal(s.generation, 2);
+    assert_int_equal(s.restarts_ms.count, 1);
+}
+
 static void an_idle_job_without_a_history_is_not_judged(void **state) {
     struct fixture *f = *state;
     for (int v = 0; v < 2; v++) {
@@ -531,6 +546,7 @@ int main(void) {
         T(the_state_keeps_long_names_short),
         T(a_job_that_cannot_be_decided_says_so_from_the_first_window),
         T(a_dry_run_takes_nothing_from_the_restart_budget),
+        T(the_restart_budget_is_free_again_after_a_day),
         T(an_idle_job_without_a_history_is_not_judged),
         T(the_rules_of_a_vertex_reach_the_decision),
         T(a_graph_that_is_not_wholly_known_gives_no_edges),

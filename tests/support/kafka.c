@@ -43,8 +43,17 @@ void kt_test_pause_ms(int ms) {
     poll(NULL, 0, ms);
 }
 
+static const char *broker_address; /* NULL: $KT_KAFKA */
+static const char *const no_properties[] = {NULL};
+static const char *const *broker_properties = no_properties;
+
+void kt_test_broker(const char *address, const char *const *properties) {
+    broker_address = address;
+    broker_properties = properties;
+}
+
 static const char *brokers(void) {
-    const char *text = getenv("KT_KAFKA");
+    const char *text = broker_address != NULL ? broker_address : getenv("KT_KAFKA");
     if (text == NULL) {
         die("KT_KAFKA=host:port is not set");
     }
@@ -118,20 +127,28 @@ char *kt_test_stage_config(const struct kt_test_stage *stage, const char *instan
     return path;
 }
 
-static rd_kafka_t *client(rd_kafka_type_t type, const char *const *properties) {
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+static void set_properties(rd_kafka_conf_t *conf, const char *const *properties) {
     char text[256];
-    if (rd_kafka_conf_set(conf, "bootstrap.servers", brokers(), text, sizeof text) !=
-        RD_KAFKA_CONF_OK) {
-        die("%s", text);
-    }
     for (; *properties != NULL; properties += 2) {
         if (rd_kafka_conf_set(conf, properties[0], properties[1], text, sizeof text) !=
             RD_KAFKA_CONF_OK) {
             die("%s", text);
         }
     }
-    rd_kafka_t *rk = rd_kafka_new(type, conf, text, sizeof text);
+}
+
+/* The properties that every client has, and these. */
+static rd_kafka_conf_t *client_conf(const char *const *properties) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    set_properties(conf, (const char *[]){"bootstrap.servers", brokers(), NULL});
+    set_properties(conf, broker_properties);
+    set_properties(conf, properties);
+    return conf;
+}
+
+static rd_kafka_t *client(rd_kafka_type_t type, const char *const *properties) {
+    char text[256];
+    rd_kafka_t *rk = rd_kafka_new(type, client_conf(properties), text, sizeof text);
     if (rk == NULL) {
         die("%s", text);
     }
@@ -161,8 +178,7 @@ static int wait_for_topic(rd_kafka_t *rk, rd_kafka_topic_t *topic) {
 }
 
 void kt_test_topic(const char *topic, int partitions, const char *const *settings) {
-    const char *none[] = {NULL};
-    rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, none);
+    rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, no_properties);
     char text[256];
     rd_kafka_NewTopic_t *wanted = rd_kafka_NewTopic_new(topic, partitions, 1, text, sizeof text);
     for (; settings != NULL && *settings != NULL; settings += 2) {
@@ -190,8 +206,7 @@ void kt_test_topic(const char *topic, int partitions, const char *const *setting
 }
 
 static void delete_topic(const char *topic) {
-    const char *none[] = {NULL};
-    rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, none);
+    rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, no_properties);
     rd_kafka_DeleteTopic_t *unwanted = rd_kafka_DeleteTopic_new(topic);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_DeleteTopics(rk, &unwanted, 1, NULL, queue);
@@ -234,17 +249,13 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 
 struct kt_test_sender *kt_test_sender_new(const struct kt_test_stage *stage) {
     struct kt_test_sender *sender = calloc(1, sizeof *sender);
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    char text[256];
-    if (sender == NULL ||
-        rd_kafka_conf_set(conf, "bootstrap.servers", brokers(), text, sizeof text) !=
-            RD_KAFKA_CONF_OK ||
-        rd_kafka_conf_set(conf, "enable.idempotence", "true", text, sizeof text) !=
-            RD_KAFKA_CONF_OK ||
-        rd_kafka_conf_set(conf, "partitioner", "murmur2_random", text, sizeof text) !=
-            RD_KAFKA_CONF_OK) {
-        die("sender");
+    if (sender == NULL) {
+        die("out of memory");
     }
+    const char *properties[] = {"enable.idempotence", "true", "partitioner", "murmur2_random",
+                                NULL};
+    rd_kafka_conf_t *conf = client_conf(properties);
+    char text[256];
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     sender->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
     if (sender->rk == NULL) {

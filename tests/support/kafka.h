@@ -15,6 +15,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* For a broker that asks for more than an address: it and the properties (name, value, …, NULL) of
+ * every client of the support's own from now on. Borrowed. */
+void kt_test_broker(const char *address, const char *const *properties);
+
 /* A stage of a test's own: topics named PREFIX.metrics and so on, a group PREFIX, and a folder with
  * the configuration and the state of each instance. */
 struct kt_test_stage {
@@ -87,7 +91,8 @@ struct kt_test_worker {
     pid_t pid;
     char *log; /* path; appended to by every start of the instance */
 };
-/* Starts `kontune worker` as instance. It inherits the limits and the ignored signals of the test. */
+/* Starts `kontune worker` as instance. It inherits the limits and the ignored signals of the test.
+ */
 struct kt_test_worker kt_test_worker_start(const struct kt_test_stage *stage, const char *instance);
 /* Sends the signal and waits for the end; returns the exit status, or 128 + signal. */
 int kt_test_worker_end(struct kt_test_worker *worker, int signal_number);

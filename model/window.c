@@ -58,6 +58,7 @@ void kt_window_clear(struct kt_window *window, int64_t start_ms, int64_t end_ms,
                window->subtask_cells_count * sizeof *window->subtask_cells);
     }
     window->vertex_count = 0;
+    window->id_bytes = 0;
     window->subtask_count = 0;
     window->subtask_last = 0;
 }
@@ -203,6 +204,11 @@ static enum kt_err vertex_find(struct kt_window *window, const struct kt_metric_
         return kt_fail(error, KT_ERR_LIMIT, "job %.*s/%.*s has more than %d vertices",
                        KT_STR_ARG(event->cluster), KT_STR_ARG(event->job_name), KT_OPERATORS_MAX);
     }
+    if (event->vertex_id.len > KT_WINDOW_ID_BYTES_MAX - window->id_bytes) {
+        return kt_fail(
+            error, KT_ERR_LIMIT, "the vertex ids of job %.*s/%.*s take more than %u bytes",
+            KT_STR_ARG(event->cluster), KT_STR_ARG(event->job_name), KT_WINDOW_ID_BYTES_MAX);
+    }
     enum kt_err err = vertices_grow(window, error);
     if (err != KT_ERR_OK) {
         return err;
@@ -222,6 +228,7 @@ static enum kt_err vertex_find(struct kt_window *window, const struct kt_metric_
         return err;
     }
     *index = window->vertex_count++;
+    window->id_bytes += event->vertex_id.len;
     *vertex_cell(window, hash, event->vertex_id) =
         (struct kt_vertex_cell){(uint32_t)(hash >> 32), (uint32_t)*index + 1};
     return KT_ERR_OK;

@@ -28,6 +28,7 @@ int64_t kt_window_first_offset(const struct kt_window *window);
 
 #define KT_WINDOW_SUBTASKS_MAX   (1 << 18)          /* subtasks of one job with samples */
 #define KT_WINDOW_TEXT_BYTES_MAX (64u << 20)        /* names, ids and edges of one job */
+#define KT_WINDOW_ID_BYTES_MAX   (256u << 10)       /* ids of its vertices: its state fits 1 MB */
 #define KT_WINDOW_MS_MAX         (INT64_C(1) << 31) /* length of a window: 24 days */
 
 /* Takes one event whose timestamp lies in the window. Amortised O(1), whatever the number of

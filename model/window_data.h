@@ -69,6 +69,7 @@ struct kt_window {
 
     struct kt_vertex *vertices; /* in the order of their first event */
     size_t vertex_count;
+    size_t id_bytes; /* of all vertices */
     size_t vertex_capacity;
     struct kt_vertex_cell *vertex_cells;
     size_t vertex_cells_count;

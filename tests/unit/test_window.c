@@ -791,6 +791,30 @@ static void names_are_bounded(void **state) {
     assert_int_equal(kt_test_summary(window)->vertices.count, accepted);
 }
 
+static void ids_are_bounded_so_that_the_state_of_a_job_fits_a_record(void **state) {
+    (void)state;
+    static char id[KT_NAME_BYTES_MAX + 1];
+    struct kt_reporter reporter = kt_reporter_default();
+    reporter.vertex = id;
+    int accepted = 0;
+    enum kt_err err = KT_ERR_OK;
+    struct kt_error error = {0};
+    while (err == KT_ERR_OK) {
+        snprintf(id, sizeof id, "%0*d", KT_NAME_BYTES_MAX, accepted);
+        const struct kt_metric_event event = kt_reporter_event(&reporter, 0);
+        err = kt_window_add(window, &event, &error);
+        accepted += err == KT_ERR_OK;
+    }
+    assert_int_equal(err, KT_ERR_LIMIT);
+    assert_string_equal(error.message,
+                        "the vertex ids of job lab/orders take more than 262144 bytes");
+    assert_int_equal(accepted, KT_WINDOW_ID_BYTES_MAX / KT_NAME_BYTES_MAX);
+    kt_window_clear(window, 0, 60000, 0);
+    struct kt_metric_event event = kt_reporter_event(&reporter, 0);
+    event.timestamp_ms = 1;
+    assert_int_equal(kt_window_add(window, &event, NULL), KT_ERR_OK);
+}
+
 /* ---- memory ------------------------------------------------------------------------------ */
 
 #if defined(__has_feature) /* clang's way to say it */
@@ -1073,6 +1097,7 @@ int main(void) {
         TEST(measures_of_any_size_stay_finite),
         TEST(vertices_are_bounded_and_come_out_in_the_order_of_their_ids),
         TEST(names_are_bounded),
+        TEST(ids_are_bounded_so_that_the_state_of_a_job_fits_a_record),
         TEST(huge_subtask_index_takes_no_more_memory_than_a_small_one),
         TEST(cleared_window_is_empty_and_allocates_nothing_more),
         TEST(names_that_keep_changing_do_not_fill_the_memory),

@@ -3,13 +3,18 @@
  * change. */
 #include "ops/demo_view.h"
 
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #define BOLD  "\033[1m"
 #define DIM   "\033[2m"
 #define PLAIN "\033[0m"
-#define WIDTH 100 /* where the terminal does not tell its own */
+/* While the picture is drawn a line too long is cut: if it went on in the next row, the picture
+ * would be higher than what is drawn over. */
+#define WRAP_OFF "\033[?7l"
+#define WRAP_ON  "\033[?7h"
+#define WIDTH    100 /* where the terminal does not tell its own */
 
 static const char *bold(const struct kt_demo_view *view) {
     return view->terminal ? BOLD : "";
@@ -38,10 +43,9 @@ void kt_demo_view_begin(struct kt_demo_view *view, FILE *out, const struct kt_si
     }
     char length[16];
     fprintf(out,
-            "A simulated Flink job, %s/%s, runs %s h of virtual time under a load that changes %d "
-            "times.\n"
-            "It reports its metrics every %d s; a worker learns what each operator can do and "
-            "rescales it.\n"
+            "A simulated Flink job, %s/%s, runs %s h of virtual time under a\n"
+            "load that changes %d times. It reports its metrics every %d s; a worker learns\n"
+            "what each operator can do and rescales it.\n"
             "Starting the embedded broker and the worker …\n\n",
             spec->cluster, spec->job_name, clock_text(view->total_ms, length), levels_count,
             (int)(poll_ms / 1000));
@@ -79,30 +83,53 @@ static int width(const struct kt_demo_view *view) {
                                                                                : WIDTH;
 }
 
+/* Bytes of the text that fit into a row: up to a space, or all. */
+static size_t row_of(const char *text, size_t columns) {
+    size_t fit = strlen(text);
+    if (fit > columns) {
+        fit = columns;
+        while (fit > 0 && text[fit] != ' ') {
+            fit--;
+        }
+    }
+    return fit > 0 ? fit : strlen(text);
+}
+
+/* The reason in two rows. */
+static void draw_reason(const struct kt_demo_view *view, const char *text) {
+    const size_t first = row_of(text, (size_t)width(view));
+    const char *rest = text + first + strspn(text + first, " ");
+    const size_t second = row_of(rest, (size_t)width(view));
+    fprintf(view->out, "  %.*s\033[K\n  %.*s%s\033[K\n", (int)first, text, (int)second, rest,
+            rest[second] == '\0' ? "" : " …");
+}
+
 /* The picture on a terminal; the lines of the last one are drawn over. */
 static void draw(struct kt_demo_view *view, const struct kt_sim_loop *loop,
                  const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
                  double source_rate) {
     char now[16], total[16], decided[16];
+    fputs(WRAP_OFF, view->out);
     if (view->lines > 0) {
         fprintf(view->out, "\033[%dA", view->lines);
     }
-    fprintf(view->out,
-            "%s%s of %s%s   offered %s%.0f records/s%s   backlog %.0f   phase %s%s\033[K\n\033[K\n",
+    fprintf(view->out, "%s%s of %s%s  offered %s%.0f/s%s  backlog %.0f  phase %s%s\033[K\n\033[K\n",
             bold(view), clock_text(kt_sim_job_now_ms(job) - loop->start_ms, now),
             clock_text(view->total_ms, total), plain(view), bold(view), source_rate, plain(view),
             kt_sim_job_backlog(job), kt_enum_symbol(&kt_phase_type, knowledge->phase),
-            kt_sim_job_is_running(job) ? "" : "   (restarting)");
+            kt_sim_job_is_running(job) ? "" : " (restarting)");
     draw_operators(view, loop, job, knowledge, source_rate);
     if (knowledge->decisions > 0) {
-        fprintf(view->out, "\033[K\n  %s  %s%s%s (%s)\033[K\n  %.*s\033[K\n",
+        fprintf(view->out, "\033[K\n  %s  %s%s%s (%s)\033[K\n",
                 clock_text(knowledge->decided_at_ms - loop->start_ms, decided), bold(view),
                 kt_enum_symbol(&kt_command_kind_type, knowledge->kind), plain(view),
-                kt_enum_symbol(&kt_reason_type, knowledge->reason), width(view), knowledge->text);
+                kt_enum_symbol(&kt_reason_type, knowledge->reason));
+        draw_reason(view, knowledge->text);
     } else {
-        fprintf(view->out, "\033[K\n  no decision yet\033[K\n\033[K\n");
+        fprintf(view->out, "\033[K\n  no decision yet\033[K\n\033[K\n\033[K\n");
     }
-    view->lines = 6 + loop->spec->count;
+    fputs(WRAP_ON, view->out);
+    view->lines = 7 + loop->spec->count;
 }
 
 /* A line for a new load and one for each decision, where there is no terminal. */

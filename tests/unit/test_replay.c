@@ -141,6 +141,24 @@ static void without_options_it_prints_a_readable_list(void **state) {
     kt_process_result_free(&r);
 }
 
+/* The README shows a part of this very list. */
+static void the_readme_shows_what_is_printed(void **state) {
+    (void)state;
+    static char readme[1 << 16];
+    FILE *file = fopen(KT_FIXTURES "/../../README.md", "r");
+    assert_non_null(file);
+    readme[fread(readme, 1, sizeof readme - 1, file)] = '\0';
+    assert_int_equal(fclose(file), 0);
+    char *shown = strstr(readme, "\n2026-11-22T");
+    assert_non_null(shown);
+    char *end = strstr(shown, "```");
+    assert_non_null(end);
+    *end = '\0';
+    struct kt_process_result r = REPLAY("--in", RECORDING);
+    assert_holds(r.out, shown);
+    kt_process_result_free(&r);
+}
+
 /* Each line of a file, as one array. */
 static json_t *read_lines(const char *path) {
     json_t *all = json_array();
@@ -317,6 +335,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(the_recording_becomes_one_document),
         T(without_options_it_prints_a_readable_list),
+        T(the_readme_shows_what_is_printed),
         T(commands_in_a_file_are_those_of_the_document),
         T(commands_can_be_written_as_an_avro_container),
         T(a_full_disk_is_an_error),

@@ -69,7 +69,9 @@ static enum kt_err check_vertex(struct table *table, const struct kt_csv *csv, i
     const size_t len =
         vertex.len < sizeof table->vertex - 1 ? vertex.len : sizeof table->vertex - 1;
     if (strlen(table->vertex) != len || memcmp(table->vertex, vertex.data, len) != 0) {
-        return kt_csv_fail(csv, error, "expected one operator, got '%.*s' after '%s'",
+        return kt_csv_fail(csv, error,
+                           "expected one operator, got '%.*s' after '%s'; `kontune history export "
+                           "--operator ID` gives one",
                            KT_STR_ARG(vertex), table->vertex);
     }
     return KT_ERR_OK;
@@ -269,9 +271,9 @@ static void print_reason(const struct kt_suggest_operator *q, const struct sugge
                 "within alpha = %d of an observation\n",
                 s->wanted, KT_SAY_RATE(rate), q->alpha);
     } else if (a->method == KT_METHOD_LINEAR) {
-        fprintf(out, "linear: one of %d subtasks does %.*f records/s, %.*f records/s need %d%s\n",
+        fprintf(out, "linear: one of %d subtasks does %.*f records/s, %.*f records/s need %s%d%s\n",
                 q->current, KT_SAY_RATE(a->predicted_ability / a->parallelism), KT_SAY_RATE(rate),
-                s->wanted,
+                s->wanted >= KT_PARALLELISM_MAX ? "at least " : "", s->wanted,
                 q->linear ? "" : "; the surrogate has no answer within alpha of an observation");
     } else {
         fprintf(out,

@@ -26,7 +26,7 @@ static void assert_printed(const struct kt_rescale_command *command, const char 
     free(text);
 }
 
-static struct kt_rescale_command command_of(enum kt_command_kind kind) {
+static struct kt_rescale_command command_of(int kind) {
     return (struct kt_rescale_command){.kind = kind,
                                        .cluster = KT_STR("lab"),
                                        .job_name = KT_STR("orders"),

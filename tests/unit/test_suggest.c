@@ -209,7 +209,9 @@ static void bad_tables_are_refused_by_line(void **state) {
         {"parallelism,processing_ability\n1.5,3\n", "file0:2: "},
         {"parallelism,processing_ability\n1\n", "file0:2: expected 2 fields"},
         {"parallelism,processing_ability,vertex_id\n1,5,a\n2,5,b\n",
-         "file0:3: expected one operator, got 'b' after 'a'"},
+         "file0:3: expected one operator, got 'b' after 'a'; `kontune history export --operator "
+         "ID` "
+         "gives one"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const char *path = write_file(0, bad[i].text);

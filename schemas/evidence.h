@@ -122,7 +122,7 @@ struct kt_evidence {
     int64_t generation;       /* rescales published so far */
     int phase;                /* enum kt_phase before the decision */
     int64_t last_rescale_ms;  /* nullable: end of the window of the last RESCALE */
-    int32_t restarts_in_day;  /* rescales published in the 24 h before window_end_ms */
+    int32_t restarts_in_day;  /* rescales, no dry runs, in the 24 h to window_end_ms */
     int32_t parallelism_peak; /* pmax: the largest parallelism of the job's history */
     int64_t pending_until_ms; /* nullable: an earlier command is still to be carried out */
     KT_ARRAY(struct kt_operator_evidence) operators;

@@ -61,7 +61,7 @@ struct kt_job_state {
     int phase;               /* enum kt_phase */
     int last_reason;         /* enum kt_reason of the last published command */
     int64_t last_rescale_ms; /* nullable */
-    KT_ARRAY(int64_t) restarts_ms;      /* window ends of the last day's rescales, ascending */
+    KT_ARRAY(int64_t) restarts_ms;      /* window ends of the last day's rescales, no dry runs */
     int32_t parallelism_peak;           /* largest parallelism ever seen of any operator */
     int32_t ramp_windows;               /* windows in a row that the gate held as RAMP */
     struct kt_str pending_command_id;   /* nullable */

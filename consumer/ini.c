@@ -4,20 +4,7 @@
 
 #include "schemas/utf8.h"
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct kt_str trim(struct kt_str s) {
-    while (s.len > 0 && is_blank(s.data[0])) {
-        s.data++;
-        s.len--;
-    }
-    while (s.len > 0 && is_blank(s.data[s.len - 1])) {
-        s.len--;
-    }
-    return s;
-}
+#define BLANKS " \t\r"
 
 void kt_ini_init(struct kt_ini *ini, struct kt_str text) {
     if (text.len >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0) {
@@ -49,7 +36,7 @@ static enum kt_ini_kind read_section(struct kt_ini *ini, struct kt_str line) {
     if (line.data[line.len - 1] != ']') {
         return bad(ini, "expected ']' at the end of the section's line");
     }
-    struct kt_str inside = trim((struct kt_str){line.data + 1, line.len - 2});
+    struct kt_str inside = kt_str_trim((struct kt_str){line.data + 1, line.len - 2}, BLANKS);
     const char *quote = memchr(inside.data, '"', inside.len);
     ini->subject = (struct kt_str){NULL, 0};
     if (quote != NULL) {
@@ -58,7 +45,7 @@ static enum kt_ini_kind read_section(struct kt_ini *ini, struct kt_str line) {
             return bad(ini, "expected [section \"cluster/job\"] with two quotes");
         }
         ini->subject = (struct kt_str){quote + 1, inside.len - at - 2};
-        inside = trim((struct kt_str){inside.data, at});
+        inside = kt_str_trim((struct kt_str){inside.data, at}, BLANKS);
     }
     if (inside.len == 0) {
         return bad(ini, "expected a section's name between the brackets");
@@ -74,8 +61,8 @@ static enum kt_ini_kind read_option(struct kt_ini *ini, struct kt_str line) {
         return bad(ini, "expected 'name = value' or '[section]'");
     }
     const size_t at = (size_t)(equals - line.data);
-    ini->name = trim((struct kt_str){line.data, at});
-    ini->value = trim((struct kt_str){equals + 1, line.len - at - 1});
+    ini->name = kt_str_trim((struct kt_str){line.data, at}, BLANKS);
+    ini->value = kt_str_trim((struct kt_str){equals + 1, line.len - at - 1}, BLANKS);
     return KT_INI_OPTION;
 }
 
@@ -88,7 +75,7 @@ enum kt_ini_kind kt_ini_next(struct kt_ini *ini) {
         if (memchr(whole.data, '\0', whole.len) != NULL || !kt_utf8_valid(whole)) {
             return bad(ini, "expected UTF-8 text");
         }
-        const struct kt_str line = trim(whole);
+        const struct kt_str line = kt_str_trim(whole, BLANKS);
         if (line.len == 0 || line.data[0] == '#' || line.data[0] == ';') {
             continue;
         }

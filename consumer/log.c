@@ -1,25 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The worker's log lines and clocks. */
+ * The worker's log lines. */
 #include "consumer/log.h"
 
+#include "producer/clock.h"
 #include "producer/cloudevents.h"
 
 #include <syslog.h>
-#include <time.h>
 
 enum { LINE_BYTES_MAX = 1024 };
-
-int64_t kt_clock_wall_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-int64_t kt_clock_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void kt_log(FILE *out, enum kt_log_level level, const char *format, ...) {
     static const char *const names[] = {"DEBUG", "INFO", "WARN", "ERROR"};

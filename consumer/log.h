@@ -5,7 +5,6 @@
 
 #include "schemas/error.h"
 
-#include <stdint.h>
 #include <stdio.h>
 
 enum kt_log_level { KT_LOG_DEBUG, KT_LOG_INFO, KT_LOG_WARN, KT_LOG_ERROR };
@@ -16,9 +15,5 @@ void kt_log(FILE *out, enum kt_log_level level, const char *format, ...) KT_PRIN
 
 /* As a kt_client_log: ctx is the FILE. */
 void kt_log_client(void *ctx, int severity, const char *text);
-
-/* Unix time, and a clock that never jumps, in milliseconds. */
-int64_t kt_clock_wall_ms(void);
-int64_t kt_clock_ms(void);
 
 #endif

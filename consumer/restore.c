@@ -8,6 +8,7 @@
 #include "consumer/restore.h"
 
 #include "consumer/log.h"
+#include "producer/clock.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

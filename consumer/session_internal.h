@@ -5,6 +5,7 @@
 #define KT_CONSUMER_SESSION_INTERNAL_H
 
 #include "consumer/session.h"
+#include "producer/clock.h"
 
 /* Forgets all partitions: in the stage, in the table, and a restore that is under way. */
 void kt_session_drop(struct kt_session *session);

@@ -2,25 +2,16 @@
  * The options `pins` and `bounds`: lists of vertices with a parallelism or a range. */
 #include "consumer/vertex_rules.h"
 
+#define BLANKS " \t"
+
 #define EXPECTED_PIN "expected 'vertex=N' with N from 1 to 32768, separated by commas"
 #define EXPECTED_BOUNDS                                                                            \
     "expected 'vertex=MIN..MAX' with numbers from 1 to 32768, separated by commas"
 
-static struct kt_str trim(struct kt_str s) {
-    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
-        s.data++;
-        s.len--;
-    }
-    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t')) {
-        s.len--;
-    }
-    return s;
-}
-
 /* Takes the item before the next comma that stands outside quotes. A quote opens a name only as
  * the item's first character; elsewhere it is a character like any other. */
 static struct kt_str take_item(struct kt_str *list) {
-    *list = trim(*list);
+    *list = kt_str_trim(*list, BLANKS);
     size_t at = 0;
     if (list->len > 0 && list->data[0] == '"') {
         const char *close = memchr(list->data + 1, '"', list->len - 1);
@@ -29,7 +20,7 @@ static struct kt_str take_item(struct kt_str *list) {
     while (at < list->len && list->data[at] != ',') {
         at++;
     }
-    const struct kt_str item = trim((struct kt_str){list->data, at});
+    const struct kt_str item = kt_str_trim((struct kt_str){list->data, at}, BLANKS);
     const size_t used = at < list->len ? at + 1 : at;
     list->data += used;
     list->len -= used;
@@ -45,8 +36,8 @@ static bool split_item(struct kt_str item, struct kt_str *vertex, struct kt_str 
     if (at == 0) {
         return false;
     }
-    *vertex = trim((struct kt_str){item.data, at - 1});
-    *value = trim((struct kt_str){item.data + at, item.len - at});
+    *vertex = kt_str_trim((struct kt_str){item.data, at - 1}, BLANKS);
+    *value = kt_str_trim((struct kt_str){item.data + at, item.len - at}, BLANKS);
     if (vertex->len >= 2 && vertex->data[0] == '"' && vertex->data[vertex->len - 1] == '"') {
         vertex->data++;
         vertex->len -= 2;
@@ -73,8 +64,8 @@ static bool read_range(struct kt_str text, struct kt_vertex_rule *rule) {
         return false;
     }
     const size_t at = (size_t)(dots - text.data);
-    const struct kt_str low = trim((struct kt_str){text.data, at});
-    const struct kt_str high = trim((struct kt_str){dots + 2, text.len - at - 2});
+    const struct kt_str low = kt_str_trim((struct kt_str){text.data, at}, BLANKS);
+    const struct kt_str high = kt_str_trim((struct kt_str){dots + 2, text.len - at - 2}, BLANKS);
     if (low.len == 0 && high.len == 0) {
         return false;
     }
@@ -153,7 +144,7 @@ static enum kt_err set(struct kt_job_settings *job, struct kt_str list, bool pin
                        struct kt_arena *arena, struct kt_error *error) {
     struct kt_job_settings copy = *job;
     enum kt_err err = copy_rules(job, list, pins, arena, &copy, error);
-    list = trim(list);
+    list = kt_str_trim(list, BLANKS);
     while (err == KT_ERR_OK && list.len > 0) {
         const struct kt_str item = take_item(&list);
         struct kt_vertex_rule rule = {0};

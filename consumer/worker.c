@@ -5,6 +5,7 @@
 
 #include "consumer/log.h"
 #include "consumer/session.h"
+#include "producer/clock.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define BLANKS " \t\r\v\f"
+
 #define FIELDS_MAX 8
 
 /* ---- lines and fields ----------------------------------------------------------------------- */
@@ -21,21 +23,6 @@ struct reader {
     struct kt_str fields[FIELDS_MAX];
     size_t count; /* fields found, at most FIELDS_MAX */
 };
-
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
-}
-
-static struct kt_str trim(struct kt_str s) {
-    while (s.len > 0 && is_blank(s.data[0])) {
-        s.data++;
-        s.len--;
-    }
-    while (s.len > 0 && is_blank(s.data[s.len - 1])) {
-        s.len--;
-    }
-    return s;
-}
 
 /* Takes what stands before the next separator off the text. */
 static struct kt_str cut(struct kt_str *text, char separator) {
@@ -50,14 +37,14 @@ static struct kt_str cut(struct kt_str *text, char separator) {
 /* The fields of the next line that has any; false at the end. */
 static bool next_line(struct reader *reader) {
     while (reader->rest.len > 0) {
-        struct kt_str line = trim(cut(&reader->rest, '\n'));
+        struct kt_str line = kt_str_trim(cut(&reader->rest, '\n'), BLANKS);
         reader->line++;
         if (line.len == 0 || line.data[0] == '#') {
             continue;
         }
         for (reader->count = 0; reader->count < FIELDS_MAX && line.data != NULL;) {
             const bool last = memchr(line.data, ',', line.len) == NULL;
-            reader->fields[reader->count++] = trim(cut(&line, ','));
+            reader->fields[reader->count++] = kt_str_trim(cut(&line, ','), BLANKS);
             if (last) {
                 break;
             }
@@ -166,12 +153,6 @@ struct row {
     struct kt_ds2_rates rates;
 };
 
-static int compare_str(struct kt_str a, struct kt_str b) {
-    const size_t len = a.len < b.len ? a.len : b.len;
-    const int c = len == 0 ? 0 : memcmp(a.data, b.data, len);
-    return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
-}
-
 /* A row in the order of numbering; rows themselves stay in the order of their lines. */
 struct place {
     struct row *row;
@@ -184,7 +165,7 @@ static int compare_places(const void *pa, const void *pb) {
     if (a->op != b->op) {
         return a->op < b->op ? -1 : 1;
     }
-    const int c = compare_str(a->instance, b->instance);
+    const int c = kt_str_compare(a->instance, b->instance);
     if (c != 0) {
         return c;
     }

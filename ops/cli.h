@@ -4,9 +4,11 @@
  *
  *   const char *path = NULL;
  *   bool json = false;
+ *   int64_t limit = 10;
  *   const struct kt_cli_option options[] = {
- *       {.name = "config", .short_name = 'c', .text = &path, .argument = "FILE", .meaning = "…"},
- *       {.name = "json", .flag = &json, .meaning = "print one JSON document"},
+ *       KT_CLI_CONFIG(path),
+ *       KT_CLI_JSON(json),
+ *       {.name = "limit", .integer = &limit, .argument = "N", .meaning = "only the newest N"},
  *       {0}};
  *   struct kt_cli cli = {.command = "worker", .summary = "…", .options = options};
  *   int status;
@@ -39,6 +41,15 @@ struct kt_cli_option {
     char short_name;      /* or 0 */
     bool required;
 };
+
+/* Options that mean the same in every subcommand that has them. */
+/* clang-format off */
+#define KT_CLI_CONFIG(target)                                                                      \
+    {.name = "config", .short_name = 'c', .text = &(target), .required = true, .argument = "FILE", \
+     .meaning = "the configuration (`kontune config sample` prints one)"}
+#define KT_CLI_JSON(target)                                                                        \
+    {.name = "json", .flag = &(target), .meaning = "print one JSON document"}
+/* clang-format on */
 
 struct kt_cli {
     const char *command;                 /* "history list": what stands after "kontune" */

@@ -9,6 +9,7 @@
 #include "ops/cli.h"
 #include "ops/command.h"
 #include "ops/command_text.h"
+#include "producer/clock.h"
 #include "schemas/codec.h"
 #include "schemas/rescale_command.h"
 
@@ -348,12 +349,7 @@ static int tail_commands(int argc, char **argv) {
     const char *path = NULL;
     struct tail tail = {0};
     const struct kt_cli_option options[] = {
-        {.name = "config",
-         .short_name = 'c',
-         .text = &path,
-         .required = true,
-         .argument = "FILE",
-         .meaning = "the configuration"},
+        KT_CLI_CONFIG(path),
         {.name = "follow", .flag = &tail.follow, .meaning = "go on with commands as they come"},
         {.name = "limit",
          .integer = &tail.limit,

@@ -77,8 +77,7 @@ static int check_json(const char *path) {
 
 static int check(int argc, char **argv) {
     bool json = false;
-    const struct kt_cli_option options[] = {
-        {.name = "json", .flag = &json, .meaning = "print one JSON document"}, {0}};
+    const struct kt_cli_option options[] = {KT_CLI_JSON(json), {0}};
     struct kt_cli cli = {
         .command = "config check",
         .operands = "FILE",

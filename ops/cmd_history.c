@@ -210,7 +210,7 @@ static int list(int argc, char **argv) {
          .integer_max = KT_OBSERVATIONS_MAX,
          .argument = "K",
          .meaning = "average the newest K (default: the job's top_k)"},
-        {.name = "json", .flag = &json, .meaning = "print one JSON document"},
+        KT_CLI_JSON(json),
         {0}};
     struct kt_cli cli = {
         .command = "history list",

@@ -138,7 +138,7 @@ int kt_cmd_suggest(int argc, char **argv) {
          .text = &a.source_rates,
          .argument = "FILE",
          .meaning = "source,output_rate_per_instance: instead of the measured ones"},
-        {.name = "json", .flag = &a.json, .meaning = "print one JSON document"},
+        KT_CLI_JSON(a.json),
         {0}};
     struct kt_cli cli = {
         .command = "suggest",

@@ -68,15 +68,7 @@ static enum kt_err look_or_create(const struct kt_config *config, bool create,
 static int run(const char *command, const char *summary, bool create, int argc, char **argv) {
     const char *path = NULL;
     bool json = false;
-    const struct kt_cli_option options[] = {
-        {.name = "config",
-         .short_name = 'c',
-         .text = &path,
-         .required = true,
-         .argument = "FILE",
-         .meaning = "the configuration"},
-        {.name = "json", .flag = &json, .meaning = "print one JSON document"},
-        {0}};
+    const struct kt_cli_option options[] = {KT_CLI_CONFIG(path), KT_CLI_JSON(json), {0}};
     struct kt_cli cli = {.command = command, .summary = summary, .options = options};
     int status;
     if (!kt_cli_parse(&cli, argc, argv, &status)) {

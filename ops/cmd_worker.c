@@ -47,14 +47,7 @@ static void watch_signals(const struct kt_config *config) {
 
 int kt_cmd_worker(int argc, char **argv) {
     const char *path = NULL;
-    const struct kt_cli_option options[] = {{.name = "config",
-                                             .short_name = 'c',
-                                             .text = &path,
-                                             .required = true,
-                                             .argument = "FILE",
-                                             .meaning = "the configuration (`kontune config "
-                                                        "sample` prints one)"},
-                                            {0}};
+    const struct kt_cli_option options[] = {KT_CLI_CONFIG(path), {0}};
     struct kt_cli cli = {.command = "worker",
                          .summary =
                              "Reads metric events from Kafka and publishes rescale commands, "

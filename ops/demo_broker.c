@@ -3,6 +3,7 @@
 #include "ops/demo_broker.h"
 
 #include "model/store.h"
+#include "producer/clock.h"
 #include "schemas/codec.h"
 
 #include <librdkafka/rdkafka.h>
@@ -32,12 +33,6 @@ struct kt_demo_broker {
     struct kt_sim_knowledge heard;
     char key[256]; /* of the job's records */
 };
-
-static int64_t clock_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* A librdkafka handle with the properties given in pairs up to NULL. */
 static enum kt_err make_handle(rd_kafka_type_t type, const char *const *properties,
@@ -254,13 +249,13 @@ static bool heard_all(const struct kt_sim_knowledge *heard, int64_t until_ms) {
 static enum kt_err broker_learn(void *ctx, int64_t until_ms, struct kt_sim_knowledge *knowledge,
                                 struct kt_error *error) {
     struct kt_demo_broker *broker = ctx;
-    const int64_t deadline = clock_ms() + LEARN_LIMIT_MS;
+    const int64_t deadline = kt_clock_ms() + LEARN_LIMIT_MS;
     bool quiet = false;
     while (!heard_all(&broker->heard, until_ms) || !quiet) {
         if (*broker->stop) {
             return kt_fail(error, KT_ERR_STOPPED, "interrupted");
         }
-        if (clock_ms() > deadline) {
+        if (kt_clock_ms() > deadline) {
             return kt_fail(error, KT_ERR_KAFKA, "the worker did not decide within %d s",
                            LEARN_LIMIT_MS / 1000);
         }

@@ -321,16 +321,10 @@ enum kt_err kt_history_rows_ds2(const char *path, struct kt_str text,
 
 /* ---- merging ----------------------------------------------------------------------------- */
 
-static int compare_str(struct kt_str a, struct kt_str b) {
-    const size_t common = a.len < b.len ? a.len : b.len;
-    const int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int by_operator(const struct kt_history_row *x, const struct kt_history_row *y) {
-    int order = compare_str(x->cluster, y->cluster);
-    order = order != 0 ? order : compare_str(x->job_name, y->job_name);
-    order = order != 0 ? order : compare_str(x->vertex_id, y->vertex_id);
+    int order = kt_str_compare(x->cluster, y->cluster);
+    order = order != 0 ? order : kt_str_compare(x->job_name, y->job_name);
+    order = order != 0 ? order : kt_str_compare(x->vertex_id, y->vertex_id);
     return order != 0 ? order
                       : (x->parallelism > y->parallelism) - (x->parallelism < y->parallelism);
 }

@@ -13,6 +13,7 @@
 #include "consumer/restore.h"
 #include "ops/temp_folder.h"
 #include "producer/changelog.h"
+#include "producer/clock.h"
 #include "producer/publisher.h"
 
 #include <stdlib.h>

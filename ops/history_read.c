@@ -97,18 +97,12 @@ static enum kt_err visit(void *ctx, struct kt_store_key key, struct kt_str value
     return KT_ERR_OK;
 }
 
-static int compare_str(struct kt_str a, struct kt_str b) {
-    const size_t common = a.len < b.len ? a.len : b.len;
-    const int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int compare(const void *a, const void *b) {
     const struct kt_history_entry *x = a, *y = b;
     const struct kt_operator_history *p = &x->history, *q = &y->history;
-    int order = compare_str(p->cluster, q->cluster);
-    order = order != 0 ? order : compare_str(p->job_name, q->job_name);
-    order = order != 0 ? order : compare_str(p->vertex_id, q->vertex_id);
+    int order = kt_str_compare(p->cluster, q->cluster);
+    order = order != 0 ? order : kt_str_compare(p->job_name, q->job_name);
+    order = order != 0 ? order : kt_str_compare(p->vertex_id, q->vertex_id);
     order =
         order != 0 ? order : (p->parallelism > q->parallelism) - (p->parallelism < q->parallelism);
     return order != 0 ? order : (x->partition > y->partition) - (x->partition < y->partition);

@@ -3,6 +3,7 @@
 #include "ops/topics.h"
 
 #include "consumer/log.h"
+#include "producer/clock.h"
 
 #include <inttypes.h>
 #include <time.h>

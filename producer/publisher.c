@@ -11,6 +11,8 @@
  * a new producer costs some 10 ms and leaves no doubt about its state. */
 #include "producer/publisher_internal.h"
 
+#include "producer/clock.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <time.h>
@@ -45,12 +47,6 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
         message->offset + 1 > publisher->changelog_next[message->partition]) {
         publisher->changelog_next[message->partition] = message->offset + 1;
     }
-}
-
-int64_t kt_publisher_clock_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 enum kt_err kt_publisher_fail_code(struct kt_publisher *publisher, rd_kafka_resp_err_t code,
@@ -93,15 +89,14 @@ static enum kt_err retry(struct kt_publisher *publisher,
                          rd_kafka_error_t *(*call)(struct kt_publisher *publisher, void *ctx,
                                                    int timeout_ms),
                          void *ctx, const char *what, struct kt_error *error) {
-    const int64_t deadline = kt_publisher_clock_ms() + publisher->timeout_ms;
+    const int64_t deadline = kt_clock_ms() + publisher->timeout_ms;
     for (;;) {
-        const int64_t left = deadline - kt_publisher_clock_ms();
+        const int64_t left = deadline - kt_clock_ms();
         rd_kafka_error_t *failure = call(publisher, ctx, left > 1 ? (int)left : 1);
         if (failure == NULL) {
             return KT_ERR_OK;
         }
-        if (!rd_kafka_error_is_retriable(failure) ||
-            deadline - kt_publisher_clock_ms() <= RETRY_WAIT_MS) {
+        if (!rd_kafka_error_is_retriable(failure) || deadline - kt_clock_ms() <= RETRY_WAIT_MS) {
             return fail_with(publisher, failure, what, error);
         }
         rd_kafka_error_destroy(failure);

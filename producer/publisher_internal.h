@@ -34,9 +34,6 @@ struct kt_publisher {
     char failed_text[160];
 };
 
-/* Monotonic time. */
-int64_t kt_publisher_clock_ms(void);
-
 /* Maps a code that came without an error object (produce) to KT_ERR_KAFKA_ABORT or
  * KT_ERR_KAFKA_FATAL. */
 KT_MUST_CHECK enum kt_err kt_publisher_fail_code(struct kt_publisher *publisher,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The records of the publisher's open transaction: commands, changes, dead letters. */
+#include "producer/clock.h"
 #include "producer/dead_letter.h"
 #include "producer/publisher_internal.h"
 
@@ -22,7 +23,7 @@ struct outgoing {
 static rd_kafka_resp_err_t produce(struct kt_publisher *publisher, struct outgoing *record) {
     assert(publisher->state == STATE_OPEN);
     publisher->has_records = true;
-    const int64_t deadline = kt_publisher_clock_ms() + publisher->timeout_ms;
+    const int64_t deadline = kt_clock_ms() + publisher->timeout_ms;
     /* librdkafka's interface takes pointers to what it does not change. */
     rd_kafka_vu_t parts[] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = record->topic},
@@ -42,7 +43,7 @@ static rd_kafka_resp_err_t produce(struct kt_publisher *publisher, struct outgoi
         }
         const rd_kafka_resp_err_t code = rd_kafka_error_code(failure);
         rd_kafka_error_destroy(failure);
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || kt_publisher_clock_ms() >= deadline) {
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || kt_clock_ms() >= deadline) {
             return code;
         }
         rd_kafka_poll(publisher->rk, RETRY_WAIT_MS);

@@ -31,6 +31,19 @@ static inline bool kt_str_ends_with(struct kt_str s, struct kt_str end) {
     return s.len >= end.len && memcmp(s.data + (s.len - end.len), end.data, end.len) == 0;
 }
 
+/* s without the characters of blanks at both its ends. */
+static inline struct kt_str kt_str_trim(struct kt_str s, const char *blanks) {
+    const size_t count = strlen(blanks);
+    while (s.len > 0 && memchr(blanks, s.data[0], count) != NULL) {
+        s.data++;
+        s.len--;
+    }
+    while (s.len > 0 && memchr(blanks, s.data[s.len - 1], count) != NULL) {
+        s.len--;
+    }
+    return s;
+}
+
 /* Below, at or above 0 as a comes before, with or after b: by bytes, then by length. */
 static inline int kt_str_compare(struct kt_str a, struct kt_str b) {
     const size_t shorter = a.len < b.len ? a.len : b.len;

@@ -2,6 +2,8 @@
  * Runs a program to its end and keeps what it printed, for tests of the command line. */
 #include "support/process.h"
 
+#include "producer/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -11,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 struct capture {
@@ -19,12 +20,6 @@ struct capture {
     char *text;
     size_t len;
 };
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Reads what is there; closes the pipe at its end. */
 static void capture_read(struct capture *c) {
@@ -81,11 +76,11 @@ struct kt_process_result kt_process_run(const char *const *argv, int timeout_s) 
     close(err[1]);
     struct capture captures[2] = {{.fd = out[0], .text = calloc(1, 1)},
                                   {.fd = err[0], .text = calloc(1, 1)}};
-    const int64_t deadline = now_ms() + (int64_t)timeout_s * 1000;
+    const int64_t deadline = kt_clock_ms() + (int64_t)timeout_s * 1000;
     while (pid > 0 && (captures[0].fd >= 0 || captures[1].fd >= 0)) {
         struct pollfd fds[2] = {{.fd = captures[0].fd, .events = POLLIN},
                                 {.fd = captures[1].fd, .events = POLLIN}};
-        const int64_t left = deadline - now_ms();
+        const int64_t left = deadline - kt_clock_ms();
         if (left <= 0) {
             kill(pid, SIGKILL);
         }

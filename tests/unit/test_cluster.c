@@ -3,6 +3,7 @@
 #include "consumer/cluster.h"
 
 #include "consumer/log.h"
+#include "producer/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

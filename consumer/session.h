@@ -6,12 +6,13 @@
  *   poll:    record of an ACTIVE partition, not seen before → begin both transactions if none is
  *            open → intake → next = offset + 1
  *   commit:  flush the stage's touched partitions; send the low-water offsets; commit Kafka; put
- * the changelog watermarks; commit the store. A crash in between leaves the store behind Kafka,
- * never ahead, and the restore closes the gap. abort:   abort Kafka, abort the store, drop the
- * touched partitions from the stage, open them again from the store, seek to the offsets last
- * committed. revoke:  commit, or abort if the partitions are lost; assign nothing. assign:  assign
- * nothing yet; read the group's stable offsets; restore to the changelog's high watermark; open the
- * partitions in the stage; assign with explicit offsets. */
+ *            the changelog watermarks; commit the store. A crash in between leaves the store behind
+ *            Kafka, never ahead, and the restore closes the gap.
+ *   abort:   abort Kafka, abort the store, drop the touched partitions from the stage, open them
+ *            again from the store, seek to the offsets last committed.
+ *   revoke:  commit, or abort if the partitions are lost; assign nothing.
+ *   assign:  assign nothing yet; read the group's stable offsets; restore to the changelog's high
+ *            watermark; open the partitions in the stage; assign with explicit offsets. */
 #ifndef KT_CONSUMER_SESSION_H
 #define KT_CONSUMER_SESSION_H
 

@@ -13,19 +13,20 @@ typedef enum kt_err kt_optimum(const struct kt_policy_input *input, size_t i, do
                                struct kt_operator_decision *decision, bool *short_now,
                                struct kt_error *error);
 
-/* Proposes by phase and state:
+/* Proposes by state and phase, the first line that fits:
  *
- *   state                        phase        answer                                phase after
- *   UNDER, only a source behind  any          optimum of each operator: λ is not hidden     SMALL,
- * or STEADY UNDER, catching up           any          keep: it will keep up by itself unchanged
- *   UNDER, λ known, optimum
- *     raises an operator         SMALL        raise those (REFINED)                 SMALL
- *   UNDER                        any          all to pmax, or its double (BIG)      BIG
- *   UNDER, all at their limits   any          keep (LIMITED)                        unchanged
- *   nothing backpressured        BIG, SMALL   optimum of each operator              SMALL, or
- * STEADY OVER                         STEADY       when it is what runs                  as above
- *   NORMAL otherwise, UNKNOWN    any          keep                                  unchanged
+ *   state                         phase         answer                        phase after
+ *   UNDER, only a source behind   any           optimum of each operator      SMALL or STEADY
+ *   UNDER, catching up            any           keep: it keeps up by itself   unchanged
+ *   UNDER, λ known, the optimum
+ *     raises an operator          SMALL         raise those (REFINED)         SMALL
+ *   UNDER, all at their limits    any           keep (LIMITED)                unchanged
+ *   UNDER                         any           all to pmax or double (BIG)   BIG
+ *   OVER                          any           optimum of each operator      SMALL or STEADY
+ *   NORMAL, not backpressured     BIG, SMALL    optimum of each operator      SMALL or STEADY
+ *   NORMAL otherwise, UNKNOWN     any           keep                          unchanged
  *
+ * SMALL or STEADY: STEADY when the optimum is what runs.
  * An operator is lowered only as far as leaves room to make good the restart (kt_demand_to_lower).
  * While backpressure hides λ no operator is lowered. A job whose backpressure has no stressed
  * vertex is NORMAL: more cores would not help it. */

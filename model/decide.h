@@ -16,8 +16,8 @@ struct kt_decision {
     int state;                 /* enum kt_state */
     int reason;                /* enum kt_reason */
     struct kt_str reason_text; /* one sentence with the vertex and the numbers, in the arena */
-    KT_ARRAY(struct kt_operator_decision)
-    operators; /* one per operator of the evidence, same order */
+    /* One per operator of the evidence, in its order. */
+    KT_ARRAY(struct kt_operator_decision) operators;
 };
 
 /* Memory for decisions (surrogate workspaces), reused; one per thread. Its contents never influence

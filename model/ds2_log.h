@@ -6,8 +6,9 @@
  *   rate log      operator_id, operator_instance_id, total_number_of_operator_instances,
  *                 epoch_timestamp, true_processing_rate, true_output_rate,
  *                 observed_processing_rate, observed_output_rate
- *   topology      operator_id1, operator_name1, instances1, operator_id2, operator_name2,
- * instances2 source rates  source_operator_name, output_rate_per_instance
+ *   topology      operator_id1, operator_name1, instances1,
+ *                 operator_id2, operator_name2, instances2
+ *   source rates  source_operator_name, output_rate_per_instance
  *
  * The functions take text and return structs in the caller's arena, whose strings borrow from the
  * text; errors read `file:line: …`, `file` being whatever name the caller gives the text. */

@@ -37,10 +37,12 @@ struct kt_policy {
                            struct kt_error *error);
 };
 
-extern const struct kt_policy
-    kt_policy_conttune;                      /* Big-small + CBO (ContTune, algorithms 1 and 2) */
-extern const struct kt_policy kt_policy_ds2; /* linear answer along the graph (DS2) */
-extern const struct kt_policy kt_policy_big_ds2; /* Big-small with DS2's answer */
+/* Big-small + CBO (ContTune, algorithms 1 and 2). */
+extern const struct kt_policy kt_policy_conttune;
+/* Linear answer along the graph (DS2). */
+extern const struct kt_policy kt_policy_ds2;
+/* Big-small with DS2's answer. */
+extern const struct kt_policy kt_policy_big_ds2;
 
 /* All policies, and the one of a name (NULL if there is none). */
 extern const struct kt_policy *const kt_policies[];

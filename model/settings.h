@@ -6,11 +6,10 @@
 #include "schemas/evidence.h"
 
 struct kt_window_settings {
-    int64_t window_ms;   /* length of a tumbling window; > 0 */
-    int64_t lateness_ms; /* how much later than the newest event an event may come; ≥ 0 */
-    int64_t
-        idle_timeout_ms;   /* a silent job's window closes when the partition is this far past it */
-    int64_t future_ms_max; /* an event further ahead of its record's own time is refused */
+    int64_t window_ms;       /* length of a tumbling window; > 0 */
+    int64_t lateness_ms;     /* how much later than the newest event an event may come; ≥ 0 */
+    int64_t idle_timeout_ms; /* a silent job's window closes when the partition is so far past it */
+    int64_t future_ms_max;   /* an event further ahead of its record's own time is refused */
 };
 
 struct kt_gate_settings {

@@ -8,10 +8,10 @@
  * Time. Windows are [k·W, (k+1)·W) of event time, per job. A window closes
  *  - when its job's newest timestamp is at least its end + lateness, or
  *  - when the job is silent: as the partition's watermark (the largest timestamp of any job)
- * crosses a multiple b of W, if end + lateness + idle_timeout ≤ b and the watermark has advanced by
- *    idle_timeout since the job's newest event *arrived* (seen + idle_timeout ≤ b). The second
- *    condition is what keeps jobs apart: without it a job whose clock or poller runs ahead would
- *    close the windows of all others, which are not silent but only behind.
+ *    crosses a multiple b of W, if end + lateness + idle_timeout ≤ b and the watermark has
+ *    advanced by idle_timeout since the job's newest event *arrived* (seen + idle_timeout ≤ b). The
+ *    second condition is what keeps jobs apart: without it a job whose clock or poller runs ahead
+ *    would close the windows of all others, which are not silent but only behind.
  * Silent jobs are closed in the order of their key's hash, each one's windows in their own order.
  * decided_at_ms, ids and windows depend on event time alone.
  *
@@ -34,7 +34,7 @@
  *    a closed window, it is before closed_until and all open windows end after that: it closes
  *    nothing, before and after. If it lies in an open window it is read again.
  *  - The watermark at N is durable. It cannot come from a late event: those lie before
- * closed_until, which lies before the watermark.
+ *    closed_until, which lies before the watermark.
  *  - When a job was last seen is told by the watermark *of that moment*. Therefore PartitionState
  *    also holds low_watermark_ms, the watermark just before offset L: from there every later one is
  *    computed again. (If the job's last event was in a window that a sweep has closed, the job was

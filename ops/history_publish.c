@@ -205,8 +205,8 @@ static enum kt_err publish(struct publishing *p, struct kt_error *error) {
         err = kt_publisher_commit(p->publisher, NULL, NULL, error);
     }
     if (err != KT_ERR_OK && begun) {
-        struct kt_error
-            ignored; /* what is left open, Kafka aborts after the transaction's timeout */
+        /* What is left open, Kafka aborts after the transaction's timeout. */
+        struct kt_error ignored;
         (void)(kt_publisher_abort(p->publisher, &ignored) == KT_ERR_OK);
     }
     return err;

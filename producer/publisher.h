@@ -18,11 +18,10 @@
 #include <librdkafka/rdkafka.h>
 
 struct kt_publisher_options {
-    rd_kafka_conf_t *conf; /* connection properties and transaction.timeout.ms (how long a dead
-                              worker's open transaction holds back its successor); the publisher
-                              takes ownership and sets what exactly-once needs */
-    struct kt_client
-        *client; /* to which conf is attached: its reason goes into messages; or NULL */
+    rd_kafka_conf_t *conf;    /* connection properties and transaction.timeout.ms (how long a dead
+                                 worker's open transaction holds back its successor); the publisher
+                                 takes ownership and sets what exactly-once needs */
+    struct kt_client *client; /* conf is attached to it, its reason goes into messages; or NULL */
     const char *transactional_id;
     const char *source; /* ce_source of commands: "kontune/GROUP" */
     const char *commands_topic;

@@ -54,8 +54,7 @@ const char *kt_err_text(enum kt_err code);
 enum kt_err kt_fail(struct kt_error *error, enum kt_err code, const char *format, ...)
     KT_PRINTF(3, 4);
 
-/* Puts "context: " in front of the message and returns the error's code (NULL: KT_ERR_INVALID is
- * never invented; the code given is returned). */
+/* Puts "context: " in front of the message that is there, and returns code. */
 enum kt_err kt_fail_in(struct kt_error *error, enum kt_err code, const char *format, ...)
     KT_PRINTF(3, 4);
 

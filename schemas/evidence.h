@@ -19,8 +19,7 @@ struct kt_policy_settings {
     int32_t alpha;             /* subtasks: how far from an observation the surrogate is trusted */
     int32_t top_k;             /* observations averaged per parallelism */
     double decision_threshold; /* ≥ 0: least relative change of the job's summed parallelism */
-    double
-        backpressure_threshold; /* share of time 0…1 from which a vertex counts as backpressured */
+    double backpressure_threshold; /* share of time 0…1: a vertex counts as backpressured from it */
     double core_min; /* CPU (or busy) share 0…1 below which a job is over-provisioned */
     double core_max; /* CPU (or busy) share 0…1 above which a vertex is stressed */
     double busy_min; /* busy share below which an ability cannot be measured */

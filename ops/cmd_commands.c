@@ -3,12 +3,14 @@
  *
  * Reads committed records of all partitions through one queue, without a group. What is there now
  * is collected, sorted by the time of the decision and printed; with --follow what comes later is
- * printed as it comes. */
+ * printed as it comes. A partition holds several jobs, so it is not sorted itself: nothing can be
+ * printed before the end is seen. The past is therefore bounded, and what did not fit is told. */
 #include "consumer/cluster.h"
 #include "consumer/log.h"
 #include "ops/cli.h"
 #include "ops/command.h"
 #include "ops/command_text.h"
+#include "ops/newest.h"
 #include "producer/clock.h"
 #include "schemas/codec.h"
 #include "schemas/rescale_command.h"
@@ -23,6 +25,7 @@
 #define READ_TIMEOUT_MS    30000
 #define POLL_MS            100
 #define ARENA_BYTES_MAX    ((size_t)64 << 20)
+#define PAST_BYTES_MAX     ((size_t)256 << 20)
 
 static atomic_bool stop_asked;
 
@@ -30,14 +33,6 @@ static void on_stop(int number) {
     (void)number;
     atomic_store(&stop_asked, true);
 }
-
-/* One command of the past, rendered. */
-struct line {
-    int64_t decided_at_ms;
-    int32_t partition;
-    int64_t offset;
-    char *text;
-};
 
 struct tail {
     rd_kafka_t *rk;
@@ -49,9 +44,8 @@ struct tail {
     bool json;
     bool follow;
     int64_t limit; /* newest commands of the past that are printed; 0: all */
-    struct line *lines;
-    size_t count;
-    size_t capacity;
+    struct kt_newest past;
+    int64_t taken; /* records */
     struct kt_decoder *decoder;
     struct kt_arena arena;
     int64_t undecoded;
@@ -60,10 +54,10 @@ struct tail {
 /* ---- rendering ----------------------------------------------------------------------------- */
 
 /* The command as it is to be printed, without a last line end in JSON; malloc'd. */
-static char *render(const struct tail *tail, const struct kt_rescale_command *command) {
+static char *render(const struct tail *tail, const struct kt_rescale_command *command,
+                    size_t *len) {
     char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
+    FILE *out = open_memstream(&text, len);
     if (out == NULL) {
         return NULL;
     }
@@ -84,48 +78,19 @@ static char *render(const struct tail *tail, const struct kt_rescale_command *co
 
 /* ---- the past ------------------------------------------------------------------------------ */
 
-static int by_time(const void *a, const void *b) {
-    const struct line *x = a;
-    const struct line *y = b;
-    if (x->decided_at_ms != y->decided_at_ms) {
-        return x->decided_at_ms < y->decided_at_ms ? -1 : 1;
-    }
-    if (x->partition != y->partition) {
-        return x->partition < y->partition ? -1 : 1;
-    }
-    return (x->offset > y->offset) - (x->offset < y->offset);
-}
-
-static enum kt_err keep(struct tail *tail, const struct line *line, struct kt_error *error) {
-    if (tail->count == tail->capacity) {
-        const size_t capacity = tail->capacity == 0 ? 256 : tail->capacity * 2;
-        struct line *grown = realloc(tail->lines, capacity * sizeof *grown);
-        if (grown == NULL) {
-            return kt_fail(error, KT_ERR_NOMEM, "%zu commands", tail->count);
-        }
-        tail->lines = grown;
-        tail->capacity = capacity;
-    }
-    tail->lines[tail->count++] = *line;
-    return KT_ERR_OK;
-}
-
 /* Prints what was collected, once. */
 static void print_past(struct tail *tail) {
-    if (tail->count > 0) {
-        qsort(tail->lines, tail->count, sizeof *tail->lines, by_time);
-    }
-    const size_t limit = (size_t)tail->limit;
-    size_t first = limit > 0 && tail->count > limit ? tail->count - limit : 0;
+    const struct kt_newest *past = &tail->past;
+    kt_newest_sort(&tail->past);
     const bool document = tail->json && !tail->follow;
     if (document) {
         fputs("{\"commands\":[", stdout);
     }
-    for (size_t i = first; i < tail->count; i++) {
-        if (document && i > first) {
+    for (size_t i = 0; i < past->count; i++) {
+        if (document && i > 0) {
             putchar(',');
         }
-        fputs(tail->lines[i].text, stdout);
+        fputs(past->items[i].text, stdout);
         if (tail->json && !document) {
             putchar('\n');
         }
@@ -134,10 +99,13 @@ static void print_past(struct tail *tail) {
         fputs("]}\n", stdout);
     }
     fflush(stdout);
-    for (size_t i = 0; i < tail->count; i++) {
-        free(tail->lines[i].text);
+    if (past->crowded_out > 0) {
+        fprintf(stderr,
+                "kontune commands tail: the oldest %" PRId64
+                " commands are not shown: at most %zu MiB are sorted; ask for fewer with --limit\n",
+                past->crowded_out, PAST_BYTES_MAX >> 20);
     }
-    tail->count = 0;
+    kt_newest_clear(&tail->past);
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -147,6 +115,7 @@ static enum kt_err take(struct tail *tail, const rd_kafka_message_t *message,
     struct kt_rescale_command command;
     struct kt_error why;
     kt_arena_reset(&tail->arena);
+    tail->taken++;
     if (kt_decode(tail->decoder, message->payload, message->len, &tail->arena, &command, &why) !=
         KT_ERR_OK) {
         fprintf(stderr, "kontune commands tail: %s partition %" PRId32 " offset %" PRId64 ": %s\n",
@@ -155,26 +124,26 @@ static enum kt_err take(struct tail *tail, const rd_kafka_message_t *message,
         tail->undecoded++;
         return KT_ERR_OK;
     }
-    const struct line line = {.decided_at_ms = command.decided_at_ms,
-                              .partition = message->partition,
-                              .offset = message->offset,
-                              .text = render(tail, &command)};
-    if (line.text == NULL) {
+    struct kt_newest_item item = {.time_ms = command.decided_at_ms,
+                                  .partition = message->partition,
+                                  .offset = message->offset};
+    item.text = render(tail, &command, &item.len);
+    if (item.text == NULL) {
         return kt_fail(error, KT_ERR_NOMEM, "a command");
     }
     if (tail->ended < tail->partitions) {
-        enum kt_err err = keep(tail, &line, error);
+        enum kt_err err = kt_newest_add(&tail->past, item, error);
         if (err != KT_ERR_OK) {
-            free(line.text);
+            free(item.text);
         }
         return err;
     }
-    fputs(line.text, stdout);
+    fputs(item.text, stdout);
     if (tail->json) {
         putchar('\n');
     }
     fflush(stdout);
-    free(line.text);
+    free(item.text);
     return KT_ERR_OK;
 }
 
@@ -205,15 +174,15 @@ static enum kt_err read_one(struct tail *tail, struct kt_error *error) {
 static enum kt_err read_all(struct tail *tail, struct kt_error *error) {
     const int64_t deadline = kt_clock_ms() + READ_TIMEOUT_MS;
     enum kt_err err = KT_ERR_OK;
-    size_t seen = 0;
+    int64_t seen = 0;
     int64_t moved_ms = kt_clock_ms();
     while (err == KT_ERR_OK && !atomic_load(&stop_asked)) {
         if (tail->ended == tail->partitions && !tail->follow) {
             return KT_ERR_OK;
         }
         err = read_one(tail, error);
-        if (tail->count != seen) {
-            seen = tail->count;
+        if (tail->taken != seen) {
+            seen = tail->taken;
             moved_ms = kt_clock_ms();
         }
         if (err == KT_ERR_OK && tail->ended < tail->partitions && kt_clock_ms() > deadline &&
@@ -301,10 +270,7 @@ static void finish(struct tail *tail) {
     for (int32_t i = 0; tail->at_end != NULL && i < tail->partitions; i++) {
         rd_kafka_consume_stop(tail->topic, i);
     }
-    for (size_t i = 0; i < tail->count; i++) {
-        free(tail->lines[i].text);
-    }
-    free(tail->lines);
+    kt_newest_clear(&tail->past);
     free(tail->at_end);
     if (tail->topic != NULL) {
         rd_kafka_topic_destroy(tail->topic);
@@ -324,6 +290,8 @@ static int run(struct tail *tail, const char *path) {
     struct kt_error error;
     struct kt_client client = {0};
     kt_arena_init(&tail->arena, 65536, ARENA_BYTES_MAX);
+    tail->past.count_max = (size_t)tail->limit;
+    tail->past.bytes_max = PAST_BYTES_MAX;
     enum kt_err err = kt_config_load(path, environ, &config, &error);
     const bool bad_config = err != KT_ERR_OK;
     if (err == KT_ERR_OK) {
@@ -356,7 +324,8 @@ static int tail_commands(int argc, char **argv) {
          .integer_min = 0,
          .integer_max = 1000000,
          .argument = "N",
-         .meaning = "of those that are there, only the newest N"},
+         .meaning = "of those that are there, only the newest N (0: what fits into "
+                    "256 MiB of text)"},
         {.name = "json",
          .flag = &tail.json,
          .meaning = "print one JSON document, with --follow one per line"},

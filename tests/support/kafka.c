@@ -558,20 +558,30 @@ static int occurrences(const char *log, const char *text) {
     return found;
 }
 
+int kt_test_worker_log_count(const struct kt_test_worker *worker, const char *text) {
+    char *log = slurp(worker->log);
+    const int found = occurrences(log, text);
+    free(log);
+    return found;
+}
+
 void kt_test_worker_wait_log(const struct kt_test_worker *worker, const char *text, int times,
                              int limit_s) {
     const int64_t deadline = kt_test_clock_ms() + (int64_t)limit_s * 1000;
     for (;;) {
-        char *log = slurp(worker->log);
-        if (occurrences(log, text) >= times) {
-            free(log);
+        /* Asked before the log is read: what a worker that has ended wrote is all there. */
+        const bool ended = waitpid(worker->pid, NULL, WNOHANG) != 0;
+        const bool late = kt_test_clock_ms() >= deadline;
+        if (kt_test_worker_log_count(worker, text) >= times) {
             return;
         }
-        if (kt_test_clock_ms() >= deadline || waitpid(worker->pid, NULL, WNOHANG) != 0) {
-            kill(worker->pid, SIGKILL);
-            die("no \"%s\" in the log:\n%s", text, log);
+        if (ended || late) {
+            if (!ended) {
+                kill(worker->pid, SIGKILL);
+            }
+            die("no \"%s\" in the log%s:\n%s", text, ended ? " of a worker that has ended" : "",
+                slurp(worker->log));
         }
-        free(log);
         kt_test_pause_ms(20);
     }
 }

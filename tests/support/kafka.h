@@ -101,6 +101,8 @@ int kt_test_worker_wait_end(struct kt_test_worker *worker, int limit_s, char **l
 /* Waits until the log holds text (at least times times); aborts with the log after limit_s. */
 void kt_test_worker_wait_log(const struct kt_test_worker *worker, const char *text, int times,
                              int limit_s);
+/* How often the log holds text now. */
+int kt_test_worker_log_count(const struct kt_test_worker *worker, const char *text);
 /* Runs a worker that is expected to give up by itself; returns its status, its log in *log
  * (malloc'd). */
 int kt_test_worker_run(const struct kt_test_stage *stage, const char *instance, int limit_s,

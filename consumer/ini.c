@@ -4,7 +4,7 @@
 
 #include "schemas/utf8.h"
 
-#define BLANKS " \t\r"
+#define BLANKS KT_STR(" \t\r")
 
 void kt_ini_init(struct kt_ini *ini, struct kt_str text) {
     if (text.len >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0) {

@@ -2,7 +2,7 @@
  * The options `pins` and `bounds`: lists of vertices with a parallelism or a range. */
 #include "consumer/vertex_rules.h"
 
-#define BLANKS " \t"
+#define BLANKS KT_STR(" \t")
 
 #define EXPECTED_PIN "expected 'vertex=N' with N from 1 to 32768, separated by commas"
 #define EXPECTED_BOUNDS                                                                            \

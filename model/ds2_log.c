@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BLANKS " \t\r\v\f"
+#define BLANKS KT_STR(" \t\r\v\f")
 
 #define FIELDS_MAX 8
 

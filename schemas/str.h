@@ -32,13 +32,12 @@ static inline bool kt_str_ends_with(struct kt_str s, struct kt_str end) {
 }
 
 /* s without the characters of blanks at both its ends. */
-static inline struct kt_str kt_str_trim(struct kt_str s, const char *blanks) {
-    const size_t count = strlen(blanks);
-    while (s.len > 0 && memchr(blanks, s.data[0], count) != NULL) {
+static inline struct kt_str kt_str_trim(struct kt_str s, struct kt_str blanks) {
+    while (s.len > 0 && memchr(blanks.data, s.data[0], blanks.len) != NULL) {
         s.data++;
         s.len--;
     }
-    while (s.len > 0 && memchr(blanks, s.data[s.len - 1], count) != NULL) {
+    while (s.len > 0 && memchr(blanks.data, s.data[s.len - 1], blanks.len) != NULL) {
         s.len--;
     }
     return s;

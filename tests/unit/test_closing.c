@@ -159,6 +159,10 @@ static void the_load_is_known_while_nothing_is_backpressured(void **state) {
     run_minutes(f, 3); /* the first is a ramp */
     s = job_state(f);
     assert_float_equal(s.operators.items[1].lambda_known, 1000, 1); /* carried on */
+    const struct kt_rescale_command c = last_command(f);
+    assert_int_equal(c.window_end_ms, BASE + 3 * MINUTE);
+    assert_true(KT_HAS(&c.evidence.operators.items[1], KT_OPEV_LAMBDA_KNOWN));
+    assert_float_equal(c.evidence.operators.items[1].lambda_known, 1000, 1);
 }
 
 /* Lets the first command (of minute 1) be answered by these parallelisms from then on. */

@@ -159,10 +159,40 @@ static void the_load_is_known_while_nothing_is_backpressured(void **state) {
     run_minutes(f, 3); /* the first is a ramp */
     s = job_state(f);
     assert_float_equal(s.operators.items[1].lambda_known, 1000, 1); /* carried on */
-    const struct kt_rescale_command c = last_command(f);
-    assert_int_equal(c.window_end_ms, BASE + 3 * MINUTE);
+}
+
+static void the_last_known_load_reaches_the_decision(void **state) {
+    struct fixture *f = *state;
+    run_minutes(f, 1);
+    overload(f);
+    f->job.vertices[0].rate = 700;
+    f->job.vertices[1].rate = 700;
+    run_minutes(f, 3);
+    size_t rescale = 0;
+    while (command(f, rescale).kind != KT_COMMAND_RESCALE) {
+        rescale++;
+    }
+    const struct kt_rescale_command c = command(f, rescale);
+    assert_float_equal(c.evidence.operators.items[1].rate_in_per_s, 700, 70);
     assert_true(KT_HAS(&c.evidence.operators.items[1], KT_OPEV_LAMBDA_KNOWN));
     assert_float_equal(c.evidence.operators.items[1].lambda_known, 1000, 1);
+}
+
+static void a_load_that_never_stops_changing_is_decided_after_two_windows(void **state) {
+    struct fixture *f = *state;
+    f->rig.settings.gate.ramp_max = 0.3;
+    for (int half = 1; half <= 8; half++) { /* each minute's second half has the double rate */
+        const double rate = half % 2 == 1 ? 1000 : 2000;
+        f->job.vertices[0].rate = rate;
+        f->job.vertices[1].rate = rate;
+        kt_steady_job_run(&f->job, &f->records, BASE + half * 30000, 5000);
+    }
+    run_minutes(f, 4);
+    assert_int_equal(command(f, 0).reason, KT_REASON_RAMP);
+    assert_int_equal(command(f, 0).window_end_ms, BASE + MINUTE);
+    assert_int_equal(command(f, 1).evidence.gate, KT_REASON_STEADY);
+    assert_int_equal(command(f, 1).window_end_ms, BASE + 3 * MINUTE);
+    assert_int_equal(command(f, 2).reason, KT_REASON_RAMP); /* the count begins again */
 }
 
 /* Lets the first command (of minute 1) be answered by these parallelisms from then on. */
@@ -539,6 +569,8 @@ int main(void) {
         T(a_hold_is_published_when_its_reason_changes_only),
         T(a_window_that_is_held_teaches_nothing),
         T(the_load_is_known_while_nothing_is_backpressured),
+        T(the_last_known_load_reaches_the_decision),
+        T(a_load_that_never_stops_changing_is_decided_after_two_windows),
         T(a_command_that_was_carried_out_is_no_longer_pending),
         T(a_command_that_was_not_carried_out_stays_pending_until_it_expires),
         T(somebody_elses_rescale_ends_a_pending_command),

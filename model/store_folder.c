@@ -204,7 +204,8 @@ static enum kt_err check_boot(struct kt_store *store, struct kt_error *error) {
 
 static enum kt_err open_folder(struct kt_store *store, struct kt_error *error) {
     if (!store->read_only && mkdir(store->path, 0700) != 0 && errno != EEXIST) {
-        return kt_store_fail(store, error, errno, "making the state folder");
+        return kt_store_fail(store, error, errno,
+                             "making the state folder (the folder above it must exist)");
     }
     store->folder_fd = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->folder_fd < 0) {

@@ -68,7 +68,7 @@ const struct kt_option kt_options[] = {
      "60000",
      "A silent job's window closes when the other jobs of its partition are this far past it."},
     {"window", "future_ms_max", KT_OPTION_INT64, AT(settings.window.future_ms_max), 0, 365 * DAY_MS,
-     "600000", "An event whose timestamp is further ahead of its record's is refused."},
+     "60000", "An event whose timestamp is further ahead of its record's is refused."},
 
     {"gate", "warm_up_ms", KT_OPTION_INT64, AT(settings.gate.warm_up_ms), 0, DAY_MS, "10000",
      "Time after a restart before a job's counters are believed."},

@@ -57,8 +57,12 @@ static enum kt_err check_gate(struct run *run, struct kt_error *error) {
             }
         }
     }
-    run->verdict = kt_gate_check(&run->summary, &run->closing->settings->gate, expected, count,
-                                 state->ramp_windows, run->arena);
+    const struct kt_gate_past past = {.expected = expected,
+                                      .expected_count = count,
+                                      .ramp_windows = state->ramp_windows,
+                                      .restart_seen = KT_HAS(state, KT_JOBSTATE_RESTART_SEEN_MS),
+                                      .restart_seen_ms = state->restart_seen_ms};
+    run->verdict = kt_gate_check(&run->summary, &run->closing->settings->gate, &past, run->arena);
     run->valid = run->verdict.reason == KT_REASON_STEADY;
     return KT_ERR_OK;
 }
@@ -268,6 +272,11 @@ static enum kt_err next_state(struct run *run, struct kt_error *error) {
     run->next.closed_until_ms = run->summary.end_ms;
     run->next.ramp_windows =
         run->verdict.reason == KT_REASON_RAMP ? run->job->state.ramp_windows + 1 : 0;
+    if (run->verdict.reason == KT_REASON_RESTARTED ||
+        run->verdict.reason == KT_REASON_COUNTER_RESET) {
+        run->next.restart_seen_ms = run->summary.end_ms;
+        KT_SET(&run->next, KT_JOBSTATE_RESTART_SEEN_MS);
+    }
     if (KT_HAS(&run->next, KT_JOBSTATE_PENDING_UNTIL_MS) && pending_is_over(run)) {
         clear_pending(&run->next);
     }

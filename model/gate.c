@@ -21,6 +21,7 @@
 struct check {
     const struct kt_window_summary *summary;
     const struct kt_gate_settings *settings;
+    const struct kt_gate_past *past;
     struct kt_arena *arena;
 };
 
@@ -60,9 +61,9 @@ static int order_by_id(const void *key, const void *item) {
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-static bool expected_missing(const struct check *check, const struct kt_str *expected,
-                             size_t expected_count, struct kt_str *text) {
-    for (size_t i = 0; i < expected_count; i++) {
+static bool expected_missing(const struct check *check, struct kt_str *text) {
+    const struct kt_str *expected = check->past->expected;
+    for (size_t i = 0; i < check->past->expected_count; i++) {
         if (check->summary->vertices.count == 0 ||
             bsearch(&expected[i], check->summary->vertices.items, check->summary->vertices.count,
                     sizeof *check->summary->vertices.items, order_by_id) == NULL) {
@@ -119,8 +120,16 @@ static bool warm_up(const struct check *check, const struct kt_vertex_summary *v
         !vertex->from_totals && (KT_HAS(vertex, KT_SUM_RATE_IN) || KT_HAS(vertex, KT_SUM_BUSY));
     const int64_t needed_ms =
         rates_only ? check->settings->rate_warm_up_ms : check->settings->warm_up_ms;
-    const int64_t age_ms = vertex->first_ms - vertex->attempt_start_ms;
-    if (!KT_HAS(vertex, KT_SUM_ATTEMPT_START) || age_ms >= needed_ms) {
+    /* A smoothed rate lies long after the window that showed the restart; who reports no attempt is
+     * believed to have restarted at that window's end. */
+    const bool attempt_known = KT_HAS(vertex, KT_SUM_ATTEMPT_START);
+    if (!attempt_known && !(rates_only && check->past->restart_seen)) {
+        return false;
+    }
+    const int64_t restart_ms =
+        attempt_known ? vertex->attempt_start_ms : check->past->restart_seen_ms;
+    const int64_t age_ms = vertex->first_ms - restart_ms;
+    if (age_ms >= needed_ms) {
         return false;
     }
     const struct kt_str who = label(check, vertex);
@@ -236,8 +245,7 @@ static bool any_rate(const struct kt_window_summary *summary) {
 
 struct kt_verdict kt_gate_check(const struct kt_window_summary *summary,
                                 const struct kt_gate_settings *settings,
-                                const struct kt_str *expected, size_t expected_count,
-                                int32_t ramp_windows, struct kt_arena *arena) {
+                                const struct kt_gate_past *past, struct kt_arena *arena) {
     static const struct {
         int reason;
         vertex_check *holds;
@@ -247,9 +255,9 @@ struct kt_verdict kt_gate_check(const struct kt_window_summary *summary,
         {KT_REASON_TOO_FEW_SAMPLES, too_few_samples},   {KT_REASON_STALE, stale},
         {KT_REASON_NOT_A_NUMBER, not_a_number},
     };
-    const struct check check = {summary, settings, arena};
+    const struct check check = {summary, settings, past, arena};
     struct kt_verdict verdict = {KT_REASON_STEADY, {NULL, 0}};
-    if (expected_missing(&check, expected, expected_count, &verdict.text)) {
+    if (expected_missing(&check, &verdict.text)) {
         verdict.reason = KT_REASON_MISSING_SUBTASKS;
         return verdict;
     }
@@ -262,7 +270,7 @@ struct kt_verdict kt_gate_check(const struct kt_window_summary *summary,
     if (!any_rate(summary)) {
         verdict.reason = KT_REASON_NOT_A_NUMBER;
         verdict.text = KT_STR("no vertex reported a rate of records");
-    } else if (ramp_windows < settings->ramp_windows_max &&
+    } else if (past->ramp_windows < settings->ramp_windows_max &&
                (any_vertex(&check, ramp, &verdict.text) ||
                 any_vertex(&check, backpressure_ramp, &verdict.text))) {
         verdict.reason = KT_REASON_RAMP;

@@ -12,14 +12,21 @@ struct kt_verdict {
     struct kt_str text; /* which vertex and which numbers; empty when valid; in the arena */
 };
 
+/* What earlier windows of the job tell about this one. */
+struct kt_gate_past {
+    const struct kt_str *expected; /* vertices of the last valid window: one that is silent now is
+                                      MISSING_SUBTASKS */
+    size_t expected_count;
+    int32_t ramp_windows;    /* RAMP verdicts in a row before this window */
+    bool restart_seen;       /* some window showed a restart (RESTARTED or COUNTER_RESET) */
+    int64_t restart_seen_ms; /* end of the last that did */
+};
+
 /* Looks at the whole job: a reason found at one vertex holds the job, because one reconfiguration
- * restarts all of it. expected: the vertices of the job's last valid window (a vertex that is
- * silent now is MISSING_SUBTASKS). ramp_windows: RAMP verdicts in a row before this window. A
- * vertex that never reports busy time (it is NaN or absent in all its samples) does not hold the
- * job: it is left as it is. */
+ * restarts all of it. A vertex that never reports busy time (it is NaN or absent in all its
+ * samples) does not hold the job: it is left as it is. */
 struct kt_verdict kt_gate_check(const struct kt_window_summary *summary,
                                 const struct kt_gate_settings *settings,
-                                const struct kt_str *expected, size_t expected_count,
-                                int32_t ramp_windows, struct kt_arena *arena);
+                                const struct kt_gate_past *past, struct kt_arena *arena);
 
 #endif

@@ -7,7 +7,7 @@ void kt_settings_default(struct kt_settings *settings) {
         .window = {.window_ms = 60000,
                    .lateness_ms = 5000,
                    .idle_timeout_ms = 60000,
-                   .future_ms_max = 600000},
+                   .future_ms_max = 60000},
         .gate = {.warm_up_ms = 10000,
                  .rate_warm_up_ms = 60000,
                  .span_min = 0.5,

@@ -50,6 +50,7 @@ static const struct kt_field fields_job_state[] = {
     [KT_JOBSTATE_PENDING] = KT_FIELD_RECORDS(S, pending, kt_target_type, KT_OPERATORS_MAX),
     [KT_JOBSTATE_OPERATORS] =
         KT_FIELD_RECORDS(S, operators, kt_operator_state_type, KT_OPERATORS_MAX),
+    [KT_JOBSTATE_RESTART_SEEN_MS] = KT_FIELD_NULLABLE(S, restart_seen_ms, LONG),
 };
 #undef S
 _Static_assert(sizeof fields_job_state / sizeof fields_job_state[0] == KT_JOBSTATE_FIELDS,

@@ -48,6 +48,7 @@ enum kt_job_state_field {
     KT_JOBSTATE_PENDING_UNTIL_MS,
     KT_JOBSTATE_PENDING,
     KT_JOBSTATE_OPERATORS,
+    KT_JOBSTATE_RESTART_SEEN_MS,
     KT_JOBSTATE_FIELDS
 };
 struct kt_job_state {
@@ -68,6 +69,7 @@ struct kt_job_state {
     int64_t pending_until_ms;           /* nullable */
     KT_ARRAY(struct kt_target) pending; /* what the pending command asks for */
     KT_ARRAY(struct kt_operator_state) operators;
+    int64_t restart_seen_ms; /* nullable: end of the last window that showed a restart */
 };
 
 struct kt_observation {

@@ -144,6 +144,9 @@ static void a_window_that_is_held_teaches_nothing(void **state) {
     assert_int_equal(c.reason, KT_REASON_RESTARTED);
     assert_int_equal(c.evidence.gate, KT_REASON_RESTARTED);
     assert_true(c.evidence.gate_text.len > 0);
+    const struct kt_job_state s = job_state(f);
+    assert_true(KT_HAS(&s, KT_JOBSTATE_RESTART_SEEN_MS));
+    assert_int_equal(s.restart_seen_ms, BASE + 60000);
 }
 
 static void the_load_is_known_while_nothing_is_backpressured(void **state) {

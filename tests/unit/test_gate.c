@@ -28,6 +28,8 @@ static int setup(void **state) {
     return 0;
 }
 
+static const struct kt_gate_past no_past;
+
 static int teardown(void **state) {
     (void)state;
     kt_test_window_free(window);
@@ -44,7 +46,7 @@ static void assert_verdict(struct kt_verdict verdict, int reason, const char *te
 }
 
 static void assert_held(int reason, const char *text) {
-    assert_verdict(kt_gate_check(kt_test_summary(window), &settings, NULL, 0, 0, &arena), reason,
+    assert_verdict(kt_gate_check(kt_test_summary(window), &settings, &no_past, &arena), reason,
                    text);
 }
 
@@ -109,9 +111,15 @@ static void silent_vertex_of_the_last_valid_window_holds(void **state) {
     (void)state;
     feed_valid();
     const struct kt_str expected[] = {KT_STR("a"), KT_STR("src"), KT_STR("sink-of-old")};
-    assert_verdict(kt_gate_check(kt_test_summary(window), &settings, expected, 2, 0, &arena),
+    assert_verdict(kt_gate_check(kt_test_summary(window), &settings,
+                                 &(struct kt_gate_past){
+                                     .expected = expected, .expected_count = 2, .ramp_windows = 0},
+                                 &arena),
                    KT_REASON_STEADY, "");
-    assert_verdict(kt_gate_check(kt_test_summary(window), &settings, expected, 3, 0, &arena),
+    assert_verdict(kt_gate_check(kt_test_summary(window), &settings,
+                                 &(struct kt_gate_past){
+                                     .expected = expected, .expected_count = 3, .ramp_windows = 0},
+                                 &arena),
                    KT_REASON_MISSING_SUBTASKS, "vertex sink-of-…: nothing was reported");
 }
 
@@ -127,7 +135,10 @@ static void whole_vertex_without_parallelism_holds(void **state) {
 static void empty_window_of_a_known_job_holds(void **state) {
     (void)state;
     const struct kt_str expected[] = {KT_STR("a")};
-    assert_verdict(kt_gate_check(kt_test_summary(window), &settings, expected, 1, 0, &arena),
+    assert_verdict(kt_gate_check(kt_test_summary(window), &settings,
+                                 &(struct kt_gate_past){
+                                     .expected = expected, .expected_count = 1, .ramp_windows = 0},
+                                 &arena),
                    KT_REASON_MISSING_SUBTASKS, "vertex a: nothing was reported");
 }
 
@@ -179,6 +190,28 @@ static void first_minute_of_smoothed_rates_holds(void **state) {
     assert_held(KT_REASON_WARM_UP, "vertex a (a): the window begins 59.0 s after a restart, 60.0 s "
                                    "are needed for smoothed rates");
     settings.rate_warm_up_ms = 59000;
+    assert_valid();
+}
+
+/* Flink's 60 s averages without attempts: what an earlier window showed must do. */
+static void smoothed_rates_wait_after_a_restart_that_an_earlier_window_showed(void **state) {
+    (void)state;
+    struct kt_reporter a = kt_reporter_default();
+    a.totals = false;
+    a.rates = true;
+    for (int64_t at_ms = 0; at_ms < KT_TEST_WINDOW_MS; at_ms += a.poll_ms) {
+        struct kt_metric_event event = kt_reporter_event(&a, at_ms);
+        KT_CLEAR(&event, KT_EVENT_ATTEMPT_START_MS);
+        assert_int_equal(kt_window_add(window, &event, NULL), KT_ERR_OK);
+    }
+    struct kt_gate_past past = {.restart_seen = true, .restart_seen_ms = KT_TEST_START_MS - 59000};
+    assert_verdict(kt_gate_check(kt_test_summary(window), &settings, &past, &arena),
+                   KT_REASON_WARM_UP,
+                   "vertex a (a): the window begins 59.0 s after a restart, 60.0 s are needed for "
+                   "smoothed rates");
+    past.restart_seen_ms = KT_TEST_START_MS - 60000;
+    assert_verdict(kt_gate_check(kt_test_summary(window), &settings, &past, &arena),
+                   KT_REASON_STEADY, "");
     assert_valid();
 }
 
@@ -337,7 +370,10 @@ static void ramps_that_do_not_end_are_let_through(void **state) {
     const struct kt_window_summary *summary = kt_test_summary(window);
     settings.ramp_windows_max = 2;
     for (int32_t held = 0; held < 4; held++) {
-        const struct kt_verdict verdict = kt_gate_check(summary, &settings, NULL, 0, held, &arena);
+        const struct kt_verdict verdict = kt_gate_check(
+            summary, &settings,
+            &(struct kt_gate_past){.expected = NULL, .expected_count = 0, .ramp_windows = held},
+            &arena);
         assert_int_equal(verdict.reason, held < 2 ? KT_REASON_RAMP : KT_REASON_STEADY);
     }
 }
@@ -418,7 +454,7 @@ static void reasons_come_in_the_order_of_their_weight(void **state) {
                                 KT_REASON_RAMP,
                                 KT_REASON_STEADY};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-        const struct kt_verdict verdict = kt_gate_check(&summary, &settings, NULL, 0, 0, &arena);
+        const struct kt_verdict verdict = kt_gate_check(&summary, &settings, &no_past, &arena);
         assert_string_equal(kt_enum_symbol(&kt_reason_type, verdict.reason),
                             kt_enum_symbol(&kt_reason_type, order[i]));
         vertex.subtasks_seen = 1;
@@ -445,8 +481,8 @@ static void long_names_are_cut_between_characters(void **state) {
     summary.vertices.count = 1;
     char text[256];
     snprintf(text, sizeof text, "vertex %.79s (ids are …): its parallelism is unknown", name);
-    assert_verdict(kt_gate_check(&summary, &settings, NULL, 0, 0, &arena),
-                   KT_REASON_MISSING_SUBTASKS, text);
+    assert_verdict(kt_gate_check(&summary, &settings, &no_past, &arena), KT_REASON_MISSING_SUBTASKS,
+                   text);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -462,6 +498,7 @@ int main(void) {
         TEST(falling_counter_without_a_new_attempt_holds),
         TEST(first_seconds_of_an_attempt_hold),
         TEST(first_minute_of_smoothed_rates_holds),
+        TEST(smoothed_rates_wait_after_a_restart_that_an_earlier_window_showed),
         TEST(counters_need_not_wait_for_the_smoothed_rates),
         TEST(too_few_samples_hold),
         TEST(samples_that_cover_too_little_of_the_window_hold),

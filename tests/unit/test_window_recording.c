@@ -266,8 +266,10 @@ static void cut(const struct recording *recording, int64_t window_ms, struct tal
         kt_arena_reset(&arena);
         const struct kt_window_summary summary =
             summarise(recording, window, start_ms, window_ms, &arena);
-        const struct kt_verdict verdict = kt_gate_check(
-            &summary, &settings.gate, recording->vertices, VERTICES, ramp_windows, &arena);
+        const struct kt_gate_past past = {.expected = recording->vertices,
+                                          .expected_count = VERTICES,
+                                          .ramp_windows = ramp_windows};
+        const struct kt_verdict verdict = kt_gate_check(&summary, &settings.gate, &past, &arena);
         check_window(recording, &settings, &summary, verdict, tally);
         ramp_windows = verdict.reason == KT_REASON_RAMP ? ramp_windows + 1 : 0;
     }

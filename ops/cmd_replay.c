@@ -11,6 +11,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PARTITION          0
@@ -32,6 +33,8 @@ struct replay {
     struct kt_store *store;
     struct kt_stage *stage;
     struct kt_file_reader *reader;
+    struct kt_file_reader
+        *scout; /* one event ahead of the reader; NULL: not a file that can be read twice */
     struct kt_file_writer *writer;
     json_t *commands; /* for --json */
     int64_t offset;   /* of the next record */
@@ -94,6 +97,22 @@ static void refuse(struct replay *replay, const char *message) {
 }
 
 /* The next record into the stage. KT_ERR_NOT_FOUND at the end of the file. */
+/* A file does not keep the time of the record that carried an event. The time of the event behind
+ * it stands in: one that is far ahead of its successor comes from a clock that is wrong, and would
+ * close every window up to there. */
+static int64_t record_time(struct replay *replay) {
+    struct kt_metric_event event;
+    bool resumable = replay->scout != NULL;
+    while (resumable) {
+        const enum kt_err err = kt_file_reader_next(replay->scout, &event, &resumable, NULL);
+        if (err == KT_ERR_OK) {
+            return event.timestamp_ms;
+        }
+        resumable = resumable && err != KT_ERR_NOT_FOUND;
+    }
+    return KT_TIME_UNKNOWN;
+}
+
 static enum kt_err step(struct replay *replay, struct kt_error *error) {
     struct kt_metric_event event;
     bool resumable = false;
@@ -109,7 +128,8 @@ static enum kt_err step(struct replay *replay, struct kt_error *error) {
         replay->offset++;
         return KT_ERR_OK;
     }
-    err = kt_stage_event(replay->stage, PARTITION, replay->offset, KT_TIME_UNKNOWN, &event, error);
+    err = kt_stage_event(replay->stage, PARTITION, replay->offset, record_time(replay), &event,
+                         error);
     if (err == KT_ERR_INVALID) {
         (void)kt_fail_in(error, err, "%s:%lld", replay->in,
                          (long long)kt_file_reader_position(replay->reader));
@@ -220,6 +240,11 @@ static enum kt_err open_state(struct replay *replay, struct kt_error *error) {
 static enum kt_err open_all(struct replay *replay, struct kt_error *error) {
     enum kt_err err =
         kt_file_reader_open(&kt_metric_event_type, replay->in, &replay->reader, error);
+    struct stat file;
+    if (err == KT_ERR_OK && stat(replay->in, &file) == 0 && S_ISREG(file.st_mode)) {
+        err = kt_file_reader_open(&kt_metric_event_type, replay->in, &replay->scout, error);
+        (void)record_time(replay); /* the first event's own */
+    }
     if (err == KT_ERR_OK) {
         err = open_state(replay, error);
     }
@@ -278,6 +303,7 @@ static void replay_end(struct replay *replay) {
     kt_store_close(replay->store);
     kt_temp_folder_remove(replay->temp_dir);
     kt_file_reader_close(replay->reader);
+    kt_file_reader_close(replay->scout);
     json_decref(replay->commands);
     kt_config_free(replay->config);
 }

@@ -229,6 +229,26 @@ static void bad_lines_are_told_by_line_and_passed_over(void **state) {
     kt_process_result_free(&r);
 }
 
+/* A year ahead: believed, it would close every window and make all that follows late. */
+static void a_clock_that_runs_ahead_is_refused_by_line(void **state) {
+    struct fixture *f = *state;
+    const char *in = path_of(f, 0, "events.jsonl");
+    write_lines(in, 400,
+                "{\"cluster\":\"lab\",\"job_name\":\"orders\",\"job_id\":\"x\",\"vertex_id\":\"v\","
+                "\"vertex_name\":\"v\",\"subtask\":0,\"timestamp_ms\":1826868584318}\n",
+                "");
+    struct kt_process_result r = REPLAY("--in", in, "--json");
+    assert_int_equal(r.status, 0);
+    assert_holds(r.err, "events.jsonl:11: timestamp_ms: 1826868584318 is ");
+    assert_holds(r.err, " s ahead of the record's own time, at most 60 s are taken");
+    json_t *json = parse(r.out);
+    assert_int_equal(number(json, "events"), 400);
+    assert_int_equal(number(json, "refused"), 1);
+    assert_int_equal(number(json, "late"), 0);
+    json_decref(json);
+    kt_process_result_free(&r);
+}
+
 static void a_file_that_ends_in_the_middle_is_an_error_and_no_document(void **state) {
     struct fixture *f = *state;
     const char *in = path_of(f, 0, "cut.jsonl.gz");
@@ -340,6 +360,7 @@ int main(void) {
         T(commands_can_be_written_as_an_avro_container),
         T(a_full_disk_is_an_error),
         T(bad_lines_are_told_by_line_and_passed_over),
+        T(a_clock_that_runs_ahead_is_refused_by_line),
         T(a_file_that_ends_in_the_middle_is_an_error_and_no_document),
         T(a_missing_file_is_an_error_with_its_name),
         T(a_file_without_any_event_is_an_error),

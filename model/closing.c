@@ -152,7 +152,7 @@ static enum kt_err recall(struct run *run, struct kt_error *error) {
  * and its busy time, or none was busy enough to measure and nothing was ever learned. */
 static enum kt_err check_usable(struct run *run, struct kt_error *error) {
     const struct kt_vertex_summary *busiest = NULL;
-    bool remembered = run->learned > 0;
+    bool remembered = run->learned > 0 || run->verdict.doubtful;
     for (size_t i = 0; i < run->summary.vertices.count; i++) {
         const struct kt_vertex_summary *vertex = &run->summary.vertices.items[i];
         remembered = remembered || run->vertices[i].history.count > 0;
@@ -445,7 +445,7 @@ static enum kt_err run_steps(struct run *run, struct kt_error *error) {
         return err;
     }
     run->kept_up = run->valid && job_kept_up(run);
-    err = run->valid ? learn(run, error) : KT_ERR_OK;
+    err = run->valid && !run->verdict.doubtful ? learn(run, error) : KT_ERR_OK;
     if (err == KT_ERR_OK && run->valid) { /* what was learned says nothing about a window held */
         err = recall(run, error);
     }

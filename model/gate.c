@@ -243,6 +243,15 @@ static bool any_rate(const struct kt_window_summary *summary) {
     return false;
 }
 
+static bool any_smoothed(const struct kt_window_summary *summary) {
+    for (size_t i = 0; i < summary->vertices.count; i++) {
+        if (!summary->vertices.items[i].from_totals && rate_known(&summary->vertices.items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct kt_verdict kt_gate_check(const struct kt_window_summary *summary,
                                 const struct kt_gate_settings *settings,
                                 const struct kt_gate_past *past, struct kt_arena *arena) {
@@ -256,7 +265,7 @@ struct kt_verdict kt_gate_check(const struct kt_window_summary *summary,
         {KT_REASON_NOT_A_NUMBER, not_a_number},
     };
     const struct check check = {summary, settings, past, arena};
-    struct kt_verdict verdict = {KT_REASON_STEADY, {NULL, 0}};
+    struct kt_verdict verdict = {.reason = KT_REASON_STEADY};
     if (expected_missing(&check, &verdict.text)) {
         verdict.reason = KT_REASON_MISSING_SUBTASKS;
         return verdict;
@@ -270,10 +279,16 @@ struct kt_verdict kt_gate_check(const struct kt_window_summary *summary,
     if (!any_rate(summary)) {
         verdict.reason = KT_REASON_NOT_A_NUMBER;
         verdict.text = KT_STR("no vertex reported a rate of records");
-    } else if (past->ramp_windows < settings->ramp_windows_max &&
-               (any_vertex(&check, ramp, &verdict.text) ||
-                any_vertex(&check, backpressure_ramp, &verdict.text))) {
-        verdict.reason = KT_REASON_RAMP;
+    } else if (past->ramp_windows < settings->ramp_windows_max) {
+        verdict.reason = any_vertex(&check, ramp, &verdict.text) ||
+                                 any_vertex(&check, backpressure_ramp, &verdict.text)
+                             ? KT_REASON_RAMP
+                             : KT_REASON_STEADY;
+    } else {
+        /* Counters stay right while the load changes; averages and waits in progress do not. */
+        struct kt_str text;
+        verdict.doubtful = any_vertex(&check, backpressure_ramp, &text) ||
+                           (any_smoothed(summary) && any_vertex(&check, ramp, &text));
     }
     return verdict;
 }

@@ -10,6 +10,8 @@
 struct kt_verdict {
     int reason;         /* enum kt_reason: STEADY when the window is valid, else why it is not */
     struct kt_str text; /* which vertex and which numbers; empty when valid; in the arena */
+    bool doubtful;      /* let through because ramps do not end, though they may distort what was
+                           measured: to decide on, not to learn from */
 };
 
 /* What earlier windows of the job tell about this one. */

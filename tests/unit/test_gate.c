@@ -375,6 +375,7 @@ static void ramps_that_do_not_end_are_let_through(void **state) {
             &(struct kt_gate_past){.expected = NULL, .expected_count = 0, .ramp_windows = held},
             &arena);
         assert_int_equal(verdict.reason, held < 2 ? KT_REASON_RAMP : KT_REASON_STEADY);
+        assert_false(verdict.doubtful); /* counters are right while the load changes */
     }
 }
 
@@ -411,6 +412,18 @@ static void backpressure_that_sets_in_holds(void **state) {
     kt_window_clear(window, KT_TEST_START_MS, KT_TEST_START_MS + KT_TEST_WINDOW_MS, 0);
     feed_backpressure(0.15);
     assert_valid();
+}
+
+/* After too many ramps in a row a window is decided on; waits in progress may distort it, so that
+ * it is not learned from. */
+static void backpressure_that_sets_in_once_too_often_is_let_through_as_doubtful(void **state) {
+    (void)state;
+    feed_backpressure(0.25);
+    const struct kt_gate_past past = {.ramp_windows = settings.ramp_windows_max};
+    const struct kt_verdict verdict =
+        kt_gate_check(kt_test_summary(window), &settings, &past, &arena);
+    assert_verdict(verdict, KT_REASON_STEADY, "");
+    assert_true(verdict.doubtful);
 }
 
 static void lasting_backpressure_is_valid(void **state) {
@@ -515,6 +528,7 @@ int main(void) {
         TEST(ramps_that_do_not_end_are_let_through),
         TEST(step_of_a_smoothed_rate_holds),
         TEST(backpressure_that_sets_in_holds),
+        TEST(backpressure_that_sets_in_once_too_often_is_let_through_as_doubtful),
         TEST(lasting_backpressure_is_valid),
         TEST(reasons_come_in_the_order_of_their_weight),
         TEST(long_names_are_cut_between_characters),

@@ -2,30 +2,12 @@
  * Puts the vertices of a window's summary in the order in which records flow. */
 #include "model/flow_order.h"
 
-/* Index of a vertex by bisection over the ids, or -1. */
-static int64_t find(const struct kt_window_summary *summary, struct kt_str id) {
-    size_t low = 0, high = summary->vertices.count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        const int order = kt_str_compare(summary->vertices.items[middle].vertex_id, id);
-        if (order == 0) {
-            return (int64_t)middle;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return -1;
-}
-
 /* Whether all inputs of a vertex have their place. An input that is not in the window keeps nobody
  * waiting. */
 static bool is_ready(const struct kt_window_summary *summary,
                      const struct kt_vertex_summary *vertex, const bool *placed) {
     for (size_t e = 0; e < vertex->upstream.count; e++) {
-        const int64_t input = find(summary, vertex->upstream.items[e].vertex_id);
+        const int64_t input = kt_window_summary_find(summary, vertex->upstream.items[e].vertex_id);
         if (input >= 0 && !placed[input]) {
             return false;
         }

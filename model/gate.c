@@ -9,7 +9,6 @@
 #include "schemas/decision_enums.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* A ramp is only told from chance where both halves hold enough records: the relative spread of a
  * count n is about 1/√n, 10 % at this many. */
@@ -53,20 +52,10 @@ static struct kt_str label(const struct check *check, const struct kt_vertex_sum
     return vertex_label(check->arena, vertex->name, vertex->vertex_id);
 }
 
-static int order_by_id(const void *key, const void *item) {
-    const struct kt_str a = *(const struct kt_str *)key;
-    const struct kt_str b = ((const struct kt_vertex_summary *)item)->vertex_id;
-    const size_t shorter = a.len < b.len ? a.len : b.len;
-    const int order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static bool expected_missing(const struct check *check, struct kt_str *text) {
     const struct kt_str *expected = check->past->expected;
     for (size_t i = 0; i < check->past->expected_count; i++) {
-        if (check->summary->vertices.count == 0 ||
-            bsearch(&expected[i], check->summary->vertices.items, check->summary->vertices.count,
-                    sizeof *check->summary->vertices.items, order_by_id) == NULL) {
+        if (kt_window_summary_find(check->summary, expected[i]) < 0) {
             const struct kt_str vertex =
                 vertex_label(check->arena, (struct kt_str){NULL, 0}, expected[i]);
             *text = kt_arena_printf(check->arena, "%.*s: nothing was reported", KT_STR_ARG(vertex));

@@ -403,3 +403,20 @@ no_memory:
     return kt_fail(error, KT_ERR_NOMEM, "no room for the summary of a window of %zu vertices",
                    window->vertex_count);
 }
+
+int64_t kt_window_summary_find(const struct kt_window_summary *summary, struct kt_str id) {
+    size_t low = 0, high = summary->vertices.count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = kt_str_compare(summary->vertices.items[middle].vertex_id, id);
+        if (order == 0) {
+            return (int64_t)middle;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return -1;
+}

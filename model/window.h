@@ -113,4 +113,7 @@ KT_MUST_CHECK enum kt_err kt_window_summarise(const struct kt_window *window,
                                               struct kt_window_summary *summary,
                                               struct kt_error *error);
 
+/* Index of a vertex by bisection, or -1. The vertices must be in the order of their ids. */
+int64_t kt_window_summary_find(const struct kt_window_summary *summary, struct kt_str id);
+
 #endif

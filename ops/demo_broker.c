@@ -2,7 +2,7 @@
  * librdkafka's embedded mock broker as the demo's Kafka, and the demo's own connection to it. */
 #include "ops/demo_broker.h"
 
-#include "model/store.h"
+#include "ops/sim_changes.h"
 #include "producer/clock.h"
 #include "schemas/codec.h"
 
@@ -26,10 +26,9 @@ struct kt_demo_broker {
     rd_kafka_t *reader;
     struct kt_encoder *event;
     struct kt_decoder *command;
-    struct kt_decoder *job_state;
-    struct kt_decoder *history;
+    struct kt_sim_changes changes;
     struct kt_bytes bytes;
-    struct kt_arena arena;
+    struct kt_arena arena; /* of one command */
     struct kt_sim_knowledge heard;
     char key[256]; /* of the job's records */
 };
@@ -125,10 +124,7 @@ enum kt_err kt_demo_broker_start(const struct kt_sim_spec *spec, const volatile 
         err = kt_decoder_new(&kt_rescale_command_type, &broker->command, error);
     }
     if (err == KT_ERR_OK) {
-        err = kt_decoder_new(&kt_job_state_type, &broker->job_state, error);
-    }
-    if (err == KT_ERR_OK) {
-        err = kt_decoder_new(&kt_operator_history_type, &broker->history, error);
+        err = kt_sim_changes_init(&broker->changes, error);
     }
     if (err != KT_ERR_OK) {
         kt_demo_broker_stop(broker);
@@ -151,8 +147,7 @@ void kt_demo_broker_stop(struct kt_demo_broker *broker) {
     }
     kt_encoder_free(broker->event);
     kt_decoder_free(broker->command);
-    kt_decoder_free(broker->job_state);
-    kt_decoder_free(broker->history);
+    kt_sim_changes_free(&broker->changes);
     kt_bytes_free(&broker->bytes);
     kt_arena_free(&broker->arena);
     free(broker);
@@ -198,26 +193,11 @@ static enum kt_err broker_offer(void *ctx, const struct kt_metric_event *events,
 static enum kt_err hear_change(struct kt_demo_broker *broker, const rd_kafka_message_t *message,
                                struct kt_error *error) {
     struct kt_store_key key;
-    if (!kt_store_key_decode(message->key, message->key_len, &key) || key.job == 0 ||
-        message->payload == NULL) {
+    if (!kt_store_key_decode(message->key, message->key_len, &key)) {
         return KT_ERR_OK;
     }
-    if (key.op == 0) {
-        struct kt_job_state state;
-        const enum kt_err err = kt_decode(broker->job_state, message->payload, message->len,
-                                          &broker->arena, &state, error);
-        if (err == KT_ERR_OK) {
-            kt_sim_note_job_state(&broker->heard, &state);
-        }
-        return err;
-    }
-    struct kt_operator_history history;
-    const enum kt_err err =
-        kt_decode(broker->history, message->payload, message->len, &broker->arena, &history, error);
-    if (err == KT_ERR_OK) {
-        kt_sim_note_history(&broker->heard, broker->spec, &history);
-    }
-    return err;
+    return kt_sim_changes_note(&broker->changes, &broker->heard, broker->spec, key,
+                               message->payload, message->len, error);
 }
 
 static enum kt_err hear(struct kt_demo_broker *broker, const rd_kafka_message_t *message,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The stage's core in this process as the controller of a simulated job. */
 #include "model/stage.h"
+#include "ops/sim_changes.h"
 #include "ops/sim_loop.h"
 #include "ops/temp_folder.h"
-#include "schemas/codec.h"
 
 #include <stdlib.h>
 
@@ -11,9 +11,7 @@ struct kt_sim_local {
     const struct kt_sim_spec *spec;
     struct kt_store *store;
     struct kt_stage *stage;
-    struct kt_decoder *job_state;
-    struct kt_decoder *history;
-    struct kt_arena arena;
+    struct kt_sim_changes changes;
     struct kt_sim_knowledge heard; /* noted by the sink, handed over by learn */
     int64_t offset;
     char *folder;
@@ -30,25 +28,7 @@ static enum kt_err sink_command(void *ctx, const struct kt_rescale_command *comm
 static enum kt_err sink_change(void *ctx, struct kt_store_key key, const void *value, size_t len,
                                struct kt_error *error) {
     struct kt_sim_local *local = ctx;
-    if (key.job == 0 || value == NULL) {
-        return KT_ERR_OK;
-    }
-    kt_arena_reset(&local->arena);
-    if (key.op == 0) {
-        struct kt_job_state state;
-        const enum kt_err err =
-            kt_decode(local->job_state, value, len, &local->arena, &state, error);
-        if (err == KT_ERR_OK) {
-            kt_sim_note_job_state(&local->heard, &state);
-        }
-        return err;
-    }
-    struct kt_operator_history history;
-    const enum kt_err err = kt_decode(local->history, value, len, &local->arena, &history, error);
-    if (err == KT_ERR_OK) {
-        kt_sim_note_history(&local->heard, local->spec, &history);
-    }
-    return err;
+    return kt_sim_changes_note(&local->changes, &local->heard, local->spec, key, value, len, error);
 }
 
 enum kt_err kt_sim_local_new(const struct kt_settings *settings, const struct kt_sim_spec *spec,
@@ -58,16 +38,12 @@ enum kt_err kt_sim_local_new(const struct kt_settings *settings, const struct kt
         return kt_fail(error, KT_ERR_NOMEM, "no memory for a controller");
     }
     local->spec = spec;
-    kt_arena_init(&local->arena, 1 << 16, 1 << 26);
     enum kt_err err = kt_temp_folder_make(&local->folder, error);
     const struct kt_store_options options = {
         .path = local->folder, .identity = "simulation", .map_bytes = (size_t)1 << 28};
     const struct kt_stage_sink sink = {local, sink_command, sink_change};
     if (err == KT_ERR_OK) {
-        err = kt_decoder_new(&kt_job_state_type, &local->job_state, error);
-    }
-    if (err == KT_ERR_OK) {
-        err = kt_decoder_new(&kt_operator_history_type, &local->history, error);
+        err = kt_sim_changes_init(&local->changes, error);
     }
     if (err == KT_ERR_OK) {
         err = kt_store_open(&options, &local->store, error);
@@ -98,9 +74,7 @@ void kt_sim_local_free(struct kt_sim_local *local) {
         kt_store_abort(local->store);
         kt_store_close(local->store);
     }
-    kt_decoder_free(local->job_state);
-    kt_decoder_free(local->history);
-    kt_arena_free(&local->arena);
+    kt_sim_changes_free(&local->changes);
     kt_temp_folder_remove(local->folder);
     free(local);
 }

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static int find_operator(const struct kt_sim_spec *spec, struct kt_str vertex_id) {
+int kt_sim_operator_find(const struct kt_sim_spec *spec, struct kt_str vertex_id) {
     for (int i = 0; i < spec->count; i++) {
         if (kt_str_equal(vertex_id, kt_str_of(spec->operators[i].id))) {
             return i;
@@ -31,32 +31,11 @@ void kt_sim_note_command(struct kt_sim_knowledge *knowledge, const struct kt_sim
         knowledge->to[i] = 0;
     }
     for (size_t k = 0; k < command->operators.count; k++) {
-        const int i = find_operator(spec, command->operators.items[k].vertex_id);
+        const int i = kt_sim_operator_find(spec, command->operators.items[k].vertex_id);
         if (i >= 0) {
             knowledge->to[i] = command->operators.items[k].to;
         }
     }
-}
-
-void kt_sim_note_job_state(struct kt_sim_knowledge *knowledge, const struct kt_job_state *state) {
-    knowledge->closed_until_ms = state->closed_until_ms;
-    knowledge->phase = state->phase;
-    snprintf(knowledge->pending_id, sizeof knowledge->pending_id, "%.*s",
-             KT_STR_ARG(state->pending_command_id));
-}
-
-void kt_sim_note_history(struct kt_sim_knowledge *knowledge, const struct kt_sim_spec *spec,
-                         const struct kt_operator_history *history) {
-    const int i = find_operator(spec, history->vertex_id);
-    if (i < 0 || history->observations.count == 0) {
-        return;
-    }
-    const struct kt_observation *newest =
-        &history->observations.items[history->observations.count - 1];
-    knowledge->operators[i].known = true;
-    knowledge->operators[i].ability = newest->ability;
-    knowledge->operators[i].lambda = newest->lambda;
-    knowledge->operators[i].busy = newest->busy;
 }
 
 static void score_tick(struct kt_sim_score *score, const struct kt_sim_spec *spec,

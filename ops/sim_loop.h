@@ -8,7 +8,6 @@
 #include "model/settings.h"
 #include "ops/sim_job.h"
 #include "schemas/rescale_command.h"
-#include "schemas/state.h"
 
 /* What a controller has told so far: the newest durable state and decision. Strings are copied, so
  * that a picture of it can be shown at any time. */
@@ -32,13 +31,13 @@ struct kt_sim_knowledge {
     int to[KT_SIM_OPERATORS_MAX];
 };
 
-/* Notes a command or a changed state record (a value of the changelog) in the knowledge; vertices
- * are matched by id. A controller calls these for everything it sees. */
+/* Index of the operator with this vertex id, or -1. */
+int kt_sim_operator_find(const struct kt_sim_spec *spec, struct kt_str vertex_id);
+
+/* Notes a command in the knowledge; vertices are matched by id. A controller calls this for every
+ * command it sees, and kt_sim_changes_note (sim_changes.h) for every changed state record. */
 void kt_sim_note_command(struct kt_sim_knowledge *knowledge, const struct kt_sim_spec *spec,
                          const struct kt_rescale_command *command);
-void kt_sim_note_job_state(struct kt_sim_knowledge *knowledge, const struct kt_job_state *state);
-void kt_sim_note_history(struct kt_sim_knowledge *knowledge, const struct kt_sim_spec *spec,
-                         const struct kt_operator_history *history);
 
 struct kt_sim_controller {
     void *ctx;

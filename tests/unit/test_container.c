@@ -20,11 +20,10 @@
 #include "support/avro_oracle.h"
 #include "support/process.h"
 #include "support/random_record.h"
+#include "support/recording.h"
 
-#define RECORDING        KT_FIXTURES "/flink-recording.jsonl.gz"
-#define RECORDING_EVENTS 6156
-#define CONTAINER_MAX    (1 << 20)
-#define SYNC             "0123456789abcdef"
+#define CONTAINER_MAX (1 << 20)
+#define SYNC          "0123456789abcdef"
 
 /* A container that is being composed, the folder it goes to, and the codec to do it with. */
 struct fixture {
@@ -151,18 +150,9 @@ static void save(const struct fixture *f) {
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-static struct kt_file_reader *open_file(const char *path) {
-    struct kt_file_reader *reader = NULL;
-    struct kt_error error = {0};
-    if (kt_file_reader_open(&kt_metric_event_type, path, &reader, &error) != KT_ERR_OK) {
-        fail_msg("%s", error.message);
-    }
-    return reader;
-}
-
 static struct kt_file_reader *open_composed(const struct fixture *f) {
     save(f);
-    return open_file(f->path);
+    return recording_open(f->path);
 }
 
 static void assert_open_refused(const struct fixture *f, enum kt_err code, const char *message) {
@@ -201,60 +191,18 @@ static void assert_refused(const struct fixture *f, struct kt_file_reader *reade
     assert_int_equal(resumable, expect_resumable);
 }
 
-static void assert_end(struct kt_file_reader *reader) {
-    struct kt_metric_event event;
-    bool resumable = true;
-    assert_int_equal(kt_file_reader_next(reader, &event, &resumable, NULL), KT_ERR_NOT_FOUND);
-    assert_false(resumable);
-    kt_file_reader_close(reader);
-}
-
 /* ---- the recording ----------------------------------------------------------------------- */
-
-static void copy_recording(const char *to) {
-    struct kt_file_reader *reader = open_file(RECORDING);
-    struct kt_file_writer *writer = NULL;
-    struct kt_error error = {0};
-    assert_int_equal(kt_file_writer_open(&kt_metric_event_type, to, &writer, &error), KT_ERR_OK);
-    struct kt_metric_event event;
-    bool resumable = false;
-    while (kt_file_reader_next(reader, &event, &resumable, &error) == KT_ERR_OK) {
-        assert_int_equal(kt_file_writer_append(writer, &event, &error), KT_ERR_OK);
-    }
-    assert_string_equal(error.message, "");
-    assert_int_equal(kt_file_writer_close(writer, &error), KT_ERR_OK);
-    kt_file_reader_close(reader);
-}
 
 static void recording_survives_a_container_field_for_field(void **state) {
     const struct fixture *f = *state;
-    copy_recording(f->path);
-    struct kt_file_reader *expected = open_file(RECORDING);
-    struct kt_file_reader *actual = open_file(f->path);
-    assert_int_equal(kt_file_reader_position(actual), 0);
-    for (int i = 0; i < RECORDING_EVENTS; i++) {
-        struct kt_metric_event a;
-        struct kt_metric_event b;
-        bool resumable = false;
-        struct kt_error error = {0};
-        assert_int_equal(kt_file_reader_next(expected, &a, &resumable, &error), KT_ERR_OK);
-        if (kt_file_reader_next(actual, &b, &resumable, &error) != KT_ERR_OK) {
-            fail_msg("%s", error.message);
-        }
-        assert_int_equal(kt_file_reader_position(actual), i + 1);
-        const char *where = record_difference(&kt_metric_event_type, &a, &b);
-        if (where != NULL) {
-            fail_msg("event %d differs in %s", i + 1, where);
-        }
-    }
-    assert_end(expected);
-    assert_end(actual);
+    recording_copy(f->path);
+    recording_assert_same(f->path);
 }
 
 static void avro_c_reads_what_was_written(void **state) {
     const struct fixture *f = *state;
-    copy_recording(f->path);
-    struct kt_file_reader *expected = open_file(RECORDING);
+    recording_copy(f->path);
+    struct kt_file_reader *expected = recording_open(RECORDING);
     avro_file_reader_t file = NULL;
     assert_int_equal(avro_file_reader(f->path, &file), 0);
     struct avro_oracle oracle;
@@ -273,7 +221,7 @@ static void avro_c_reads_what_was_written(void **state) {
     assert_int_equal(avro_file_reader_read_value(file, &oracle.value), EOF);
     avro_oracle_close(&oracle);
     avro_file_reader_close(file);
-    assert_end(expected);
+    recording_assert_end(expected);
 }
 
 /* ---- what is right ----------------------------------------------------------------------- */
@@ -287,7 +235,7 @@ static void blocks_without_codec_are_read(void **state) {
     struct kt_file_reader *reader = open_composed(f);
     assert_events(reader, "abc");
     assert_int_equal(kt_file_reader_position(reader), 3);
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 static void deflated_blocks_are_read(void **state) {
@@ -302,7 +250,7 @@ static void deflated_blocks_are_read(void **state) {
     }
     struct kt_file_reader *reader = open_composed(f);
     assert_events(reader, "aabbcc");
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 static void bytes_behind_a_deflated_stream_are_ignored(void **state) {
@@ -316,7 +264,7 @@ static void bytes_behind_a_deflated_stream_are_ignored(void **state) {
     put_block(f, 2, packed, packed_len + 3);
     struct kt_file_reader *reader = open_composed(f);
     assert_events(reader, "ab");
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 static void metadata_may_be_grouped_and_hold_other_keys(void **state) {
@@ -334,13 +282,13 @@ static void metadata_may_be_grouped_and_hold_other_keys(void **state) {
     put_events(f, "a");
     struct kt_file_reader *reader = open_composed(f);
     assert_events(reader, "a");
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 static void a_container_without_records_has_none(void **state) {
     struct fixture *f = *state;
     put_header(f, "null");
-    assert_end(open_composed(f));
+    recording_assert_end(open_composed(f));
 }
 
 static void a_container_is_told_by_its_bytes_even_compressed(void **state) {
@@ -351,9 +299,9 @@ static void a_container_is_told_by_its_bytes_even_compressed(void **state) {
     gzFile gz = gzopen(f->path, "wb");
     assert_int_equal(gzwrite(gz, f->bytes, (unsigned)f->len), (int)f->len);
     assert_int_equal(gzclose(gz), Z_OK);
-    struct kt_file_reader *reader = open_file(f->path);
+    struct kt_file_reader *reader = recording_open(f->path);
     assert_events(reader, "a");
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 /* ---- wrong headers ----------------------------------------------------------------------- */
@@ -485,7 +433,7 @@ static void a_block_with_more_records_than_bytes_is_left_behind(void **state) {
     struct kt_file_reader *reader = open_composed(f);
     assert_refused(f, reader, KT_ERR_DECODE, true, "record 1: a block of 3 bytes with 5 records");
     assert_events(reader, "a");
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 static void a_deflate_bomb_is_left_behind(void **state) {
@@ -503,7 +451,7 @@ static void a_deflate_bomb_is_left_behind(void **state) {
     assert_refused(f, reader, KT_ERR_LIMIT, true,
                    "record 1: the block inflates to more than 16777216 bytes");
     assert_events(reader, "a");
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 static void a_damaged_deflated_block_is_left_behind(void **state) {
@@ -524,7 +472,7 @@ static void a_damaged_deflated_block_is_left_behind(void **state) {
                    "record 4 (and 2 behind it): the deflated block is damaged");
     assert_events(reader, "abc");
     assert_int_equal(kt_file_reader_position(reader), 9);
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 static void a_bad_record_costs_the_rest_of_its_block(void **state) {
@@ -548,7 +496,7 @@ static void a_bad_record_costs_the_rest_of_its_block(void **state) {
     assert_int_equal(kt_file_reader_position(reader), 3);
     assert_events(reader, "d");
     assert_int_equal(kt_file_reader_position(reader), 4);
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 static void bytes_behind_a_blocks_records_are_an_error(void **state) {
@@ -565,7 +513,7 @@ static void bytes_behind_a_blocks_records_are_an_error(void **state) {
              len / 2);
     assert_refused(f, reader, KT_ERR_DECODE, true, message);
     assert_events(reader, "c");
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */

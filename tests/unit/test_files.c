@@ -17,9 +17,7 @@
 #include "schemas/metric_event.h"
 #include "support/process.h"
 #include "support/random_record.h"
-
-#define RECORDING        KT_FIXTURES "/flink-recording.jsonl.gz"
-#define RECORDING_EVENTS 6156
+#include "support/recording.h"
 
 #define LINE(vertex)                                                                               \
     "{\"cluster\":\"lab\",\"job_name\":\"orders\",\"job_id\":\"j\",\"vertex_id\":\"" vertex        \
@@ -82,15 +80,6 @@ static struct kt_bytes read_bytes(const char *path) {
     return bytes;
 }
 
-static struct kt_file_reader *open_events(const char *path) {
-    struct kt_file_reader *reader = NULL;
-    struct kt_error error = {0};
-    if (kt_file_reader_open(&kt_metric_event_type, path, &reader, &error) != KT_ERR_OK) {
-        fail_msg("%s", error.message);
-    }
-    return reader;
-}
-
 static void assert_open_refused(const char *path, enum kt_err code, const char *message) {
     struct kt_file_reader *reader = NULL;
     struct kt_error error = {0};
@@ -124,60 +113,11 @@ static void assert_next_refused(struct kt_file_reader *reader, enum kt_err code,
     assert_int_equal(resumable, expect_resumable);
 }
 
-static void assert_end(struct kt_file_reader *reader) {
-    for (int i = 0; i < 2; i++) {
-        struct kt_metric_event event;
-        bool resumable = true;
-        struct kt_error error = {0};
-        assert_int_equal(kt_file_reader_next(reader, &event, &resumable, &error), KT_ERR_NOT_FOUND);
-        assert_false(resumable);
-    }
-    kt_file_reader_close(reader);
-}
-
-static void copy_recording(const char *to) {
-    struct kt_file_reader *reader = open_events(RECORDING);
-    struct kt_file_writer *writer = NULL;
-    assert_int_equal(kt_file_writer_open(&kt_metric_event_type, to, &writer, NULL), KT_ERR_OK);
-    struct kt_metric_event event;
-    bool resumable = false;
-    struct kt_error error = {0};
-    while (kt_file_reader_next(reader, &event, &resumable, &error) == KT_ERR_OK) {
-        assert_int_equal(kt_file_writer_append(writer, &event, &error), KT_ERR_OK);
-    }
-    assert_string_equal(error.message, "");
-    assert_int_equal(kt_file_reader_position(reader), RECORDING_EVENTS);
-    assert_int_equal(kt_file_writer_close(writer, &error), KT_ERR_OK);
-    kt_file_reader_close(reader);
-}
-
-static void assert_same_events_as_recording(const char *path) {
-    struct kt_file_reader *expected = open_events(RECORDING);
-    struct kt_file_reader *actual = open_events(path);
-    for (int i = 0; i < RECORDING_EVENTS; i++) {
-        struct kt_metric_event a;
-        struct kt_metric_event b;
-        bool resumable = false;
-        struct kt_error error = {0};
-        assert_int_equal(kt_file_reader_next(expected, &a, &resumable, &error), KT_ERR_OK);
-        if (kt_file_reader_next(actual, &b, &resumable, &error) != KT_ERR_OK) {
-            fail_msg("%s", error.message);
-        }
-        assert_int_equal(kt_file_reader_position(actual), i + 1);
-        const char *where = record_difference(&kt_metric_event_type, &a, &b);
-        if (where != NULL) {
-            fail_msg("event %d differs in %s", i + 1, where);
-        }
-    }
-    assert_end(expected);
-    assert_end(actual);
-}
-
 /* ---- the recording ----------------------------------------------------------------------- */
 
 static void every_event_of_the_recording_is_read_and_valid(void **state) {
     (void)state;
-    struct kt_file_reader *reader = open_events(RECORDING);
+    struct kt_file_reader *reader = recording_open(RECORDING);
     struct kt_metric_event event;
     bool resumable = false;
     struct kt_error error = {0};
@@ -195,17 +135,17 @@ static void every_event_of_the_recording_is_read_and_valid(void **state) {
 
 static void recording_survives_json_lines(void **state) {
     const char *path = path_in(state, "copy.jsonl");
-    copy_recording(path);
-    assert_same_events_as_recording(path);
+    recording_copy(path);
+    recording_assert_same(path);
 }
 
 static void recording_survives_compressed_json_lines(void **state) {
     const char *path = path_in(state, "copy.jsonl.gz");
-    copy_recording(path);
+    recording_copy(path);
     struct kt_bytes bytes = read_bytes(path);
     assert_memory_equal(bytes.data, "\x1f\x8b", 2);
     free(bytes.data);
-    assert_same_events_as_recording(path);
+    recording_assert_same(path);
 }
 
 /* ---- JSON lines -------------------------------------------------------------------------- */
@@ -213,7 +153,7 @@ static void recording_survives_compressed_json_lines(void **state) {
 static void line_ends_marks_and_blank_lines_are_accepted(void **state) {
     const char *path = write_text(
         state, "in.jsonl", "\xEF\xBB\xBF" LINE("a") "\r\n\r\n \t\n" LINE("b") "\n" LINE("c"));
-    struct kt_file_reader *reader = open_events(path);
+    struct kt_file_reader *reader = recording_open(path);
     assert_int_equal(kt_file_reader_position(reader), 0);
     assert_next_event(reader, "a");
     assert_int_equal(kt_file_reader_position(reader), 1);
@@ -221,11 +161,11 @@ static void line_ends_marks_and_blank_lines_are_accepted(void **state) {
     assert_int_equal(kt_file_reader_position(reader), 4);
     assert_next_event(reader, "c");
     assert_int_equal(kt_file_reader_position(reader), 5);
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 static void an_empty_file_has_no_events(void **state) {
-    assert_end(open_events(write_text(state, "in.jsonl", "")));
+    recording_assert_end(recording_open(write_text(state, "in.jsonl", "")));
 }
 
 static void reading_goes_on_behind_a_bad_line(void **state) {
@@ -236,7 +176,7 @@ static void reading_goes_on_behind_a_bad_line(void **state) {
                             "{\"cluster\":7}\n" LINE("c") " x\n" LINE(
                                 "d") "\n"
                                      "{\"cluster\":\"a\",\"cluster\":\"b\"}\n{\"clus");
-    struct kt_file_reader *reader = open_events(path);
+    struct kt_file_reader *reader = recording_open(path);
     assert_next_event(reader, "a");
     assert_next_refused(reader, KT_ERR_PARSE, true,
                         ":2: malformed JSON at column 14: invalid token near 'lab'", path);
@@ -254,7 +194,7 @@ static void reading_goes_on_behind_a_bad_line(void **state) {
     assert_next_refused(reader, KT_ERR_PARSE, true,
                         ":9: malformed JSON at column 6: premature end of input near '\"clus'",
                         path);
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 static void a_line_beyond_the_limit_is_refused_and_left_behind(void **state) {
@@ -268,11 +208,11 @@ static void a_line_beyond_the_limit_is_refused_and_left_behind(void **state) {
     const char *path = path_in(state, "in.jsonl");
     write_bytes(path, text, used + len - 1);
     free(text);
-    struct kt_file_reader *reader = open_events(path);
+    struct kt_file_reader *reader = recording_open(path);
     assert_next_refused(reader, KT_ERR_LIMIT, true, ":1: the line is longer than 1048576 bytes",
                         path);
     assert_next_event(reader, "a");
-    assert_end(reader);
+    recording_assert_end(reader);
 }
 
 static void truncated_gzip_gives_its_lines_and_then_an_error(void **state) {
@@ -280,7 +220,7 @@ static void truncated_gzip_gives_its_lines_and_then_an_error(void **state) {
     const char *path = path_in(state, "in.jsonl.gz");
     write_bytes(path, bytes.data, bytes.len / 2);
     free(bytes.data);
-    struct kt_file_reader *reader = open_events(path);
+    struct kt_file_reader *reader = recording_open(path);
     struct kt_metric_event event;
     bool resumable = true;
     struct kt_error error = {0};
@@ -306,7 +246,7 @@ static void damaged_gzip_is_an_error(void **state) {
     const char *path = path_in(state, "in.jsonl.gz");
     write_bytes(path, bytes.data, bytes.len);
     free(bytes.data);
-    struct kt_file_reader *reader = open_events(path);
+    struct kt_file_reader *reader = recording_open(path);
     struct kt_metric_event event;
     bool resumable = true;
     struct kt_error error = {0};
@@ -365,7 +305,7 @@ static void a_dash_means_the_standard_streams(void **state) {
     const int in = redirect(STDIN_FILENO, path, O_RDONLY);
     assert_int_equal(kt_file_reader_open(&kt_metric_event_type, "-", &reader, NULL), KT_ERR_OK);
     assert_next_event(reader, "v");
-    assert_end(reader);
+    recording_assert_end(reader);
     restore(STDIN_FILENO, in);
 }
 

@@ -87,7 +87,13 @@ const struct kt_option kt_options[] = {
     {"policy", "policy", KT_OPTION_POLICY, AT(settings.defaults.policy.policy), 0, 0, "conttune",
      "How parallelisms are chosen."},
     {"policy", "surrogate", KT_OPTION_SURROGATE, AT(settings.defaults.policy.surrogate), 0, 0,
-     "rbf", "Model of an operator's processing ability over its parallelism."},
+     "rbf",
+     "Model of an operator's processing ability over its parallelism, for conttune; kontune always "
+     "takes scaling."},
+    {"policy", "acquisition", KT_OPTION_ACQUISITION, AT(settings.defaults.policy.acquisition), 0, 0,
+     "mean",
+     "How conttune chooses by its surrogate: by the predicted mean, or by constrained "
+     "expected improvement."},
     {"policy", "alpha", KT_OPTION_INT32, AT(settings.defaults.policy.alpha), 0, KT_PARALLELISM_MAX,
      "3",
      "How many subtasks away from an observed parallelism the surrogate is trusted; 0: only where "
@@ -106,6 +112,25 @@ const struct kt_option kt_options[] = {
      "Share of CPU (or busy) time above which a vertex is stressed; at least core_min."},
     {"policy", "busy_min", KT_OPTION_NUMBER, AT(settings.defaults.policy.busy_min), 0, 1, "0.02",
      "Share of busy time below which a processing ability cannot be measured."},
+    {"policy", "keep_up_probability", KT_OPTION_NUMBER,
+     AT(settings.defaults.policy.keep_up_probability), 0.5, 0.999, "0.7",
+     "A new load gets the smallest parallelism that keeps up with this probability; jobs of "
+     "several "
+     "operators ask more of each (of four: 0.85)."},
+    {"policy", "trim_probability", KT_OPTION_NUMBER, AT(settings.defaults.policy.trim_probability),
+     0.5, 0.999, "0.9",
+     "A parallelism that is lowered at an old load must keep up with this probability."},
+    {"policy", "trim_band", KT_OPTION_NUMBER, AT(settings.defaults.policy.trim_band), 0, 1, "0.15",
+     "Lowering at an old load must save this share of the cores."},
+    {"policy", "load_change", KT_OPTION_NUMBER, AT(settings.defaults.policy.load_change), 0.001, 10,
+     "0.08", "Relative change of an operator's load that makes it a new load."},
+    {"policy", "gain_min", KT_OPTION_NUMBER, AT(settings.defaults.policy.gain_min), 0, 10, "0.05",
+     "Where no parallelism is likely to keep up: least relative gain of ability for a rescale."},
+    {"policy", "keep_up_tolerance", KT_OPTION_NUMBER,
+     AT(settings.defaults.policy.keep_up_tolerance), 0, 1, "0.01",
+     "A backlog that grows by less than this share of its source's rate keeps up."},
+    {"policy", "keep_up_rule", KT_OPTION_BOOL, AT(settings.defaults.policy.keep_up_rule), 0, 0,
+     "false", "Policies other than kontune, too, leave alone what keeps up, and trim as it does."},
     {"policy", "min_parallelism", KT_OPTION_INT32, AT(settings.defaults.policy.min_parallelism), 1,
      KT_PARALLELISM_MAX, "1", "Least parallelism of an operator."},
     {"policy", "max_parallelism", KT_OPTION_INT32, AT(settings.defaults.policy.max_parallelism), 1,
@@ -129,7 +154,8 @@ const struct kt_option kt_options[] = {
 /* clang-format on */
 const size_t kt_options_count = sizeof kt_options / sizeof kt_options[0];
 
-static const char *const surrogates[] = {"rbf"};
+static const char *const surrogates[] = {"rbf", "scaling"};
+static const char *const acquisitions[] = {"mean", "cei"};
 
 const struct kt_option *kt_option_find(struct kt_str section, struct kt_str name) {
     for (size_t i = 0; i < kt_options_count; i++) {
@@ -228,6 +254,8 @@ static bool is_good_text(enum kt_option_type type, struct kt_str text) {
         return kt_policy_find(text) != NULL;
     case KT_OPTION_SURROGATE:
         return is_one_of(text, surrogates, sizeof surrogates / sizeof surrogates[0]);
+    case KT_OPTION_ACQUISITION:
+        return is_one_of(text, acquisitions, sizeof acquisitions / sizeof acquisitions[0]);
     default:
         return true;
     }
@@ -242,7 +270,8 @@ static bool set_text(const struct kt_option *option, void *at, struct kt_str tex
     if (!is_good_text(option->type, text)) {
         return false;
     }
-    if (option->type == KT_OPTION_POLICY || option->type == KT_OPTION_SURROGATE) {
+    if (option->type == KT_OPTION_POLICY || option->type == KT_OPTION_SURROGATE ||
+        option->type == KT_OPTION_ACQUISITION) {
         *(struct kt_str *)at = text;
     } else {
         *(const char **)at = text.data;
@@ -330,6 +359,7 @@ bool kt_option_equal(const struct kt_option *option, const struct kt_config *a,
         return *(const bool *)x == *(const bool *)y;
     case KT_OPTION_POLICY:
     case KT_OPTION_SURROGATE:
+    case KT_OPTION_ACQUISITION:
         return kt_str_equal(*(const struct kt_str *)x, *(const struct kt_str *)y);
     case KT_OPTION_PINS:
     case KT_OPTION_BOUNDS:
@@ -397,6 +427,10 @@ struct kt_option_expected kt_option_expects(const struct kt_option *option) {
         break;
     case KT_OPTION_SURROGATE:
         list_names(e.text, sizeof e.text, surrogates, sizeof surrogates / sizeof surrogates[0]);
+        break;
+    case KT_OPTION_ACQUISITION:
+        list_names(e.text, sizeof e.text, acquisitions,
+                   sizeof acquisitions / sizeof acquisitions[0]);
         break;
     case KT_OPTION_PINS:
         snprintf(e.text, sizeof e.text, "vertex=N, …");

@@ -8,18 +8,19 @@
 #include "consumer/config.h"
 
 enum kt_option_type {
-    KT_OPTION_TEXT,      /* const char *, may be empty */
-    KT_OPTION_PATH,      /* const char *, not empty */
-    KT_OPTION_LEGAL,     /* const char *, as Kafka allows for topics and instances: 1…249 of
-                            A-Z a-z 0-9 . _ - */
-    KT_OPTION_HOST,      /* as LEGAL; empty: the host's name */
-    KT_OPTION_INT32,     /* int32_t within min…max */
-    KT_OPTION_INT64,     /* int64_t within min…max */
-    KT_OPTION_NUMBER,    /* double within min…max */
-    KT_OPTION_BOOL,      /* bool: true or false */
-    KT_OPTION_POLICY,    /* struct kt_str: a name of kt_policies */
-    KT_OPTION_SURROGATE, /* struct kt_str: a name of the surrogates */
-    KT_OPTION_PINS,      /* struct kt_job_settings: see vertex_rules.h */
+    KT_OPTION_TEXT,        /* const char *, may be empty */
+    KT_OPTION_PATH,        /* const char *, not empty */
+    KT_OPTION_LEGAL,       /* const char *, as Kafka allows for topics and instances: 1…249 of
+                              A-Z a-z 0-9 . _ - */
+    KT_OPTION_HOST,        /* as LEGAL; empty: the host's name */
+    KT_OPTION_INT32,       /* int32_t within min…max */
+    KT_OPTION_INT64,       /* int64_t within min…max */
+    KT_OPTION_NUMBER,      /* double within min…max */
+    KT_OPTION_BOOL,        /* bool: true or false */
+    KT_OPTION_POLICY,      /* struct kt_str: a name of kt_policies */
+    KT_OPTION_SURROGATE,   /* struct kt_str: a name of the surrogates */
+    KT_OPTION_ACQUISITION, /* struct kt_str: how conttune chooses */
+    KT_OPTION_PINS,        /* struct kt_job_settings: see vertex_rules.h */
     KT_OPTION_BOUNDS,
 };
 

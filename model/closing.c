@@ -114,7 +114,8 @@ static enum kt_err learn(struct run *run, struct kt_error *error) {
         const struct kt_observation observation = {.ability = vertex->ability,
                                                    .busy = vertex->busy,
                                                    .lambda = vertex->rate_in_per_s,
-                                                   .kept_up = run->kept_up,
+                                                   .keep_up = run->kept_up ? KT_KEEP_UP_KEPT_UP
+                                                                           : KT_KEEP_UP_UNKNOWN,
                                                    .generation = run->job->state.generation,
                                                    .window_end_ms = run->summary.end_ms};
         enum kt_err err =

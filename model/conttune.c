@@ -49,6 +49,8 @@ static enum kt_err optimum(const struct kt_policy_input *input, size_t i, double
                                       .length_scale = answer.params.length_scale,
                                       .sigma_f = answer.params.sigma_f,
                                       .log_marginal_likelihood = answer.log_likelihood};
+        KT_SET(&decision->surrogate, KT_FIT_LENGTH_SCALE);
+        KT_SET(&decision->surrogate, KT_FIT_SIGMA_F);
         KT_SET(decision, KT_OPDEC_SURROGATE);
     }
     *short_now = answer.short_now;

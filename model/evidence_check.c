@@ -24,7 +24,14 @@ static enum kt_err check_settings(const struct kt_policy_settings *s, struct kt_
         return kt_fail(error, KT_ERR_INVALID, "settings.policy: there is no policy '%.*s'",
                        KT_STR_ARG(s->policy));
     }
-    if (!kt_str_equal(s->surrogate, KT_STR("rbf"))) {
+    if (!kt_str_equal(s->acquisition, KT_STR("mean")) &&
+        !kt_str_equal(s->acquisition, KT_STR("cei"))) {
+        return kt_fail(error, KT_ERR_INVALID,
+                       "settings.acquisition: there is no acquisition '%.*s'",
+                       KT_STR_ARG(s->acquisition));
+    }
+    if (!kt_str_equal(s->surrogate, KT_STR("rbf")) &&
+        !kt_str_equal(s->surrogate, KT_STR("scaling"))) {
         return kt_fail(error, KT_ERR_INVALID, "settings.surrogate: there is no surrogate '%.*s'",
                        KT_STR_ARG(s->surrogate));
     }
@@ -41,6 +48,12 @@ static enum kt_err check_settings(const struct kt_policy_settings *s, struct kt_
         {"core_min", s->core_min, 0, 1},
         {"core_max", s->core_max, 0, 1},
         {"busy_min", s->busy_min, 0, 1},
+        {"keep_up_probability", s->keep_up_probability, 0, 1},
+        {"trim_probability", s->trim_probability, 0, 1},
+        {"trim_band", s->trim_band, 0, 1},
+        {"load_change", s->load_change, 0, 1e6},
+        {"gain_min", s->gain_min, 0, 1e6},
+        {"keep_up_tolerance", s->keep_up_tolerance, 0, 1},
         {"min_parallelism", s->min_parallelism, 1, KT_PARALLELISM_MAX},
         {"max_parallelism", s->max_parallelism, 1, KT_PARALLELISM_MAX},
         {"cooldown_ms", (double)s->cooldown_ms, 0, 1e15},
@@ -77,6 +90,9 @@ static const struct {
     MEASURE(PENDING_GROWTH_PER_S, pending_growth_per_s, -KT_MEASURE_MAX, KT_MEASURE_MAX),
     MEASURE(ABILITY, ability, 0, KT_MEASURE_MAX),
     MEASURE(LAMBDA_KNOWN, lambda_known, 0, KT_MEASURE_MAX),
+    MEASURE(SELECTIVITY, selectivity, 0, KT_MEASURE_MAX),
+    MEASURE(INPUT_RATIO, input_ratio, 0, KT_MEASURE_MAX),
+    MEASURE(LAMBDA_DECIDED, lambda_decided, 0, KT_MEASURE_MAX),
 #undef MEASURE
 };
 
@@ -121,6 +137,46 @@ static enum kt_err check_history(const struct kt_operator_evidence *op, size_t i
                            "operators[%zu].history[%zu].observations is %d, expected at least 1", i,
                            h, point->observations);
         }
+    }
+    return KT_ERR_OK;
+}
+
+static enum kt_err check_groups(const struct kt_operator_evidence *op, size_t i,
+                                struct kt_error *error) {
+    if (op->groups.count > KT_GROUPS_MAX || op->change_points_ms.count > KT_CHANGE_POINTS_MAX) {
+        return kt_fail(error, KT_ERR_INVALID,
+                       "operators[%zu] has %zu groups and %zu change points, at most %d and %d", i,
+                       op->groups.count, op->change_points_ms.count, KT_GROUPS_MAX,
+                       KT_CHANGE_POINTS_MAX);
+    }
+    for (size_t g = 0; g < op->groups.count; g++) {
+        const struct kt_observation_group *group = &op->groups.items[g];
+        if (group->parallelism < 1 || group->parallelism > KT_PARALLELISM_MAX ||
+            group->observations < 1 || !(group->ability > 0 && group->ability <= KT_MEASURE_MAX) ||
+            !(group->weight > 0 && group->weight <= KT_MEASURE_MAX) ||
+            !(group->scatter >= 0 && group->scatter <= KT_MEASURE_MAX)) {
+            return kt_fail(error, KT_ERR_INVALID,
+                           "operators[%zu].groups[%zu]: parallelism %d, %d observations, ability "
+                           "%g, weight %g, scatter %g: expected 1 to %d, at least 1, and numbers "
+                           "of a measurement",
+                           i, g, group->parallelism, group->observations, group->ability,
+                           group->weight, group->scatter, KT_PARALLELISM_MAX);
+        }
+        if (g > 0 && (group->window_end_ms <= op->groups.items[g - 1].window_end_ms ||
+                      group->generation < op->groups.items[g - 1].generation)) {
+            return kt_fail(error, KT_ERR_INVALID, "operators[%zu].groups[%zu] is not the newer one",
+                           i, g);
+        }
+    }
+    for (size_t c = 1; c < op->change_points_ms.count; c++) {
+        if (op->change_points_ms.items[c] <= op->change_points_ms.items[c - 1]) {
+            return kt_fail(error, KT_ERR_INVALID,
+                           "operators[%zu].change_points_ms[%zu] is not the later one", i, c);
+        }
+    }
+    if (op->keep_up < 0 || op->keep_up > KT_KEEP_UP_FELL_BEHIND) {
+        return kt_fail(error, KT_ERR_INVALID, "operators[%zu].keep_up is %d, which is no symbol", i,
+                       op->keep_up);
     }
     return KT_ERR_OK;
 }
@@ -172,7 +228,10 @@ static enum kt_err check_operator(const struct kt_evidence *evidence, size_t i,
         }
     }
     enum kt_err err = check_measures(op, i, error);
-    return err != KT_ERR_OK ? err : check_history(op, i, error);
+    if (err == KT_ERR_OK) {
+        err = check_history(op, i, error);
+    }
+    return err != KT_ERR_OK ? err : check_groups(op, i, error);
 }
 
 enum kt_err kt_evidence_check(const struct kt_evidence *evidence, struct kt_error *error) {

@@ -7,6 +7,7 @@
 #include "model/decide.h"
 #include "model/gp.h"
 #include "model/load_state.h"
+#include "model/scaling.h"
 #include "model/topology.h"
 
 /* What a policy sees. */
@@ -14,7 +15,8 @@ struct kt_policy_input {
     const struct kt_evidence *evidence; /* checked (model/evidence_check.h), its window valid */
     const struct kt_topology *topology; /* order and edges of the job's graph */
     const struct kt_load *load;         /* state of the job and the vertices that made it */
-    struct kt_gp *gp;                   /* workspace */
+    struct kt_gp *gp;                   /* workspaces */
+    struct kt_scaling *scaling;
     struct kt_arena *arena;
 };
 

@@ -110,7 +110,7 @@ static struct line line_of(const struct common *c, const struct kt_operator_hist
     const size_t count = history->observations.count;
     for (size_t i = count - (size_t)line.point.observations; i < count; i++) {
         const struct kt_observation *o = &history->observations.items[i];
-        line.kept_up += o->kept_up;
+        line.kept_up += o->keep_up == KT_KEEP_UP_KEPT_UP;
         line.last_seen_ms = o->window_end_ms;
     }
     return line;
@@ -274,6 +274,18 @@ static enum kt_err check_names(const struct kt_operator_history *h, struct kt_er
     return KT_ERR_OK;
 }
 
+/* A window that proved nothing has an empty field. */
+static const char *keep_up_text(int keep_up) {
+    switch (keep_up) {
+    case KT_KEEP_UP_KEPT_UP:
+        return "true";
+    case KT_KEEP_UP_FELL_BEHIND:
+        return "false";
+    default:
+        return "";
+    }
+}
+
 static void put_row(FILE *out, const struct dated *row) {
     const struct kt_operator_history *h = row->history;
     const struct kt_observation *o = row->observation;
@@ -283,7 +295,7 @@ static void put_row(FILE *out, const struct dated *row) {
         fputc(',', out);
     }
     fprintf(out, "%d,%.17g,%.17g,%.17g,%s,%lld,%lld\n", h->parallelism, o->ability, o->busy,
-            o->lambda, o->kept_up ? "true" : "false", (long long)o->generation,
+            o->lambda, keep_up_text(o->keep_up), (long long)o->generation,
             (long long)o->window_end_ms);
 }
 

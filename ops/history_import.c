@@ -125,7 +125,7 @@ static enum kt_err find_columns(const struct kt_csv *csv, struct columns *c,
 /* The measures that a bare table lacks: an operator at its limit that kept up, at no known time. */
 static enum kt_err read_measures(const struct kt_csv *csv, const struct columns *c,
                                  struct kt_observation *o, struct kt_error *error) {
-    *o = (struct kt_observation){.busy = 1, .kept_up = true};
+    *o = (struct kt_observation){.busy = 1};
     enum kt_err err = kt_csv_number(csv, c->ability, 0, RATE_MAX, &o->ability, error);
     o->lambda = o->ability;
     if (err == KT_ERR_OK && c->busy >= 0) {
@@ -142,9 +142,12 @@ static enum kt_err read_measures(const struct kt_csv *csv, const struct columns 
     }
     if (err == KT_ERR_OK && c->kept_up >= 0) {
         const struct kt_str text = kt_csv_field(csv, c->kept_up);
-        o->kept_up = kt_str_equal(text, KT_STR("true"));
-        if (!o->kept_up && !kt_str_equal(text, KT_STR("false"))) {
-            err = kt_csv_fail(csv, error, "kept_up: expected true or false, got '%.*s'",
+        if (kt_str_equal(text, KT_STR("true"))) {
+            o->keep_up = KT_KEEP_UP_KEPT_UP;
+        } else if (kt_str_equal(text, KT_STR("false"))) {
+            o->keep_up = KT_KEEP_UP_FELL_BEHIND;
+        } else if (text.len > 0) {
+            err = kt_csv_fail(csv, error, "kept_up: expected true, false or nothing, got '%.*s'",
                               KT_STR_ARG(text));
         }
     }
@@ -341,7 +344,7 @@ static int by_operator_and_time(const void *a, const void *b) {
 /* All numbers are finite: == says what is meant. */
 static bool equal(const struct kt_observation *a, const struct kt_observation *b) {
     return a->ability == b->ability && a->busy == b->busy && a->lambda == b->lambda &&
-           a->kept_up == b->kept_up && a->generation == b->generation &&
+           a->keep_up == b->keep_up && a->generation == b->generation &&
            a->window_end_ms == b->window_end_ms;
 }
 

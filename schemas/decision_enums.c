@@ -9,6 +9,7 @@ static const char *const states[] = {KT_STATES(X)};
 static const char *const reasons[] = {KT_REASONS(X)};
 static const char *const methods[] = {KT_METHODS(X)};
 static const char *const limits[] = {KT_LIMITS(X)};
+static const char *const keep_ups[] = {KT_KEEP_UPS(X)};
 static const char *const statuses[] = {KT_STATUSES(X)};
 #undef X
 
@@ -21,4 +22,5 @@ const struct kt_enum_type kt_state_type = ENUM_TYPE("State", states);
 const struct kt_enum_type kt_reason_type = ENUM_TYPE("Reason", reasons);
 const struct kt_enum_type kt_method_type = ENUM_TYPE("Method", methods);
 const struct kt_enum_type kt_limit_type = ENUM_TYPE("Limit", limits);
+const struct kt_enum_type kt_keep_up_type = ENUM_TYPE("KeepUp", keep_ups);
 const struct kt_enum_type kt_status_type = ENUM_TYPE("Status", statuses);

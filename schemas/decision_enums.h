@@ -54,6 +54,10 @@
     X(UNKNOWN)                                                                                     \
     X(MIN_PARALLELISM) X(MAX_PARALLELISM) X(VERTEX_MAX_PARALLELISM) X(PIN) X(SOURCE_PARTITIONS)
 
+/* What a window proves about an operator: that its ability reached the load, or that it did not.
+ * UNKNOWN: neither, e.g. of an operator that another one holds up. */
+#define KT_KEEP_UPS(X) X(UNKNOWN) X(KEPT_UP) X(FELL_BEHIND)
+
 #define KT_STATUSES(X) X(UNKNOWN) X(APPLIED) X(PARTIAL) X(REJECTED) X(EXPIRED) X(STALE) X(FAILED)
 
 #define X(name) KT_COMMAND_##name,
@@ -74,11 +78,14 @@ enum kt_method { KT_METHODS(X) };
 #define X(name) KT_LIMIT_##name,
 enum kt_limit { KT_LIMITS(X) };
 #undef X
+#define X(name) KT_KEEP_UP_##name,
+enum kt_keep_up { KT_KEEP_UPS(X) };
+#undef X
 #define X(name) KT_STATUS_##name,
 enum kt_status { KT_STATUSES(X) };
 #undef X
 
 extern const struct kt_enum_type kt_command_kind_type, kt_phase_type, kt_state_type, kt_reason_type,
-    kt_method_type, kt_limit_type, kt_status_type;
+    kt_method_type, kt_limit_type, kt_keep_up_type, kt_status_type;
 
 #endif

@@ -9,6 +9,7 @@
 static const struct kt_field fields_settings[] = {
     KT_FIELD(S, policy, STRING),
     KT_FIELD(S, surrogate, STRING),
+    KT_FIELD(S, acquisition, STRING),
     KT_FIELD(S, alpha, INT),
     KT_FIELD(S, top_k, INT),
     KT_FIELD(S, decision_threshold, DOUBLE),
@@ -16,6 +17,13 @@ static const struct kt_field fields_settings[] = {
     KT_FIELD(S, core_min, DOUBLE),
     KT_FIELD(S, core_max, DOUBLE),
     KT_FIELD(S, busy_min, DOUBLE),
+    KT_FIELD(S, keep_up_probability, DOUBLE),
+    KT_FIELD(S, trim_probability, DOUBLE),
+    KT_FIELD(S, trim_band, DOUBLE),
+    KT_FIELD(S, load_change, DOUBLE),
+    KT_FIELD(S, gain_min, DOUBLE),
+    KT_FIELD(S, keep_up_tolerance, DOUBLE),
+    KT_FIELD(S, keep_up_rule, BOOL),
     KT_FIELD(S, min_parallelism, INT),
     KT_FIELD(S, max_parallelism, INT),
     KT_FIELD(S, cooldown_ms, LONG),
@@ -36,6 +44,16 @@ static const struct kt_field fields_history_point[] = {
 #undef S
 const struct kt_record_type kt_history_point_type =
     KT_RECORD_TYPE("HistoryPoint", struct kt_history_point, fields_history_point, NULL, false);
+
+#define S struct kt_observation_group
+static const struct kt_field fields_group[] = {
+    KT_FIELD(S, parallelism, INT),  KT_FIELD(S, generation, LONG), KT_FIELD(S, window_end_ms, LONG),
+    KT_FIELD(S, observations, INT), KT_FIELD(S, ability, DOUBLE),  KT_FIELD(S, weight, DOUBLE),
+    KT_FIELD(S, scatter, DOUBLE),
+};
+#undef S
+const struct kt_record_type kt_observation_group_type =
+    KT_RECORD_TYPE("ObservationGroup", struct kt_observation_group, fields_group, NULL, false);
 
 #define S struct kt_edge
 static const struct kt_field fields_edge[] = {
@@ -71,6 +89,12 @@ static const struct kt_field fields_operator[] = {
     [KT_OPEV_LEARNED] = KT_FIELD(S, learned, BOOL),
     [KT_OPEV_LAMBDA_KNOWN] = KT_FIELD_NULLABLE(S, lambda_known, DOUBLE),
     [KT_OPEV_HISTORY] = KT_FIELD_RECORDS(S, history, kt_history_point_type, KT_HISTORY_POINTS_MAX),
+    [KT_OPEV_KEEP_UP] = KT_FIELD_ENUM(S, keep_up, kt_keep_up_type),
+    [KT_OPEV_SELECTIVITY] = KT_FIELD_NULLABLE(S, selectivity, DOUBLE),
+    [KT_OPEV_INPUT_RATIO] = KT_FIELD_NULLABLE(S, input_ratio, DOUBLE),
+    [KT_OPEV_LAMBDA_DECIDED] = KT_FIELD_NULLABLE(S, lambda_decided, DOUBLE),
+    [KT_OPEV_GROUPS] = KT_FIELD_RECORDS(S, groups, kt_observation_group_type, KT_GROUPS_MAX),
+    [KT_OPEV_CHANGE_POINTS_MS] = KT_FIELD_ARRAY(S, change_points_ms, LONG, KT_CHANGE_POINTS_MAX),
 };
 #undef S
 _Static_assert(sizeof fields_operator / sizeof fields_operator[0] == KT_OPEV_FIELDS,

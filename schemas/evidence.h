@@ -11,11 +11,14 @@
 #define KT_HISTORY_POINTS_MAX 64   /* parallelisms of one operator that evidence carries */
 #define KT_OPERATORS_MAX      1024 /* operators of one job */
 #define KT_RESTARTS_MAX       256  /* remembered restarts of one day */
+#define KT_GROUPS_MAX         60   /* observation groups of one operator that evidence carries */
+#define KT_CHANGE_POINTS_MAX  16   /* remembered changes of one operator's level */
 
 /* The settings that a decision obeys. */
 struct kt_policy_settings {
-    struct kt_str policy;      /* "conttune", "ds2", "big-ds2" */
-    struct kt_str surrogate;   /* "rbf" */
+    struct kt_str policy;      /* a name of model/policy.h */
+    struct kt_str surrogate;   /* "scaling" or "rbf": of the policies that take either */
+    struct kt_str acquisition; /* of conttune: "mean" (equation 5) or "cei" (equation 4) */
     int32_t alpha;             /* subtasks: how far from an observation the surrogate is trusted */
     int32_t top_k;             /* observations averaged per parallelism */
     double decision_threshold; /* ≥ 0: least relative change of the job's summed parallelism */
@@ -23,6 +26,16 @@ struct kt_policy_settings {
     double core_min; /* CPU (or busy) share 0…1 below which a job is over-provisioned */
     double core_max; /* CPU (or busy) share 0…1 above which a vertex is stressed */
     double busy_min; /* busy share below which an ability cannot be measured */
+    double keep_up_probability; /* 0…1, of one operator: a new load gets the smallest parallelism
+                                   that keeps up with this probability */
+    double trim_probability;  /* 0…1: the same of a parallelism that is lowered at an old load */
+    double trim_band;         /* ≥ 0: and it must save this share of the cores */
+    double load_change;       /* > 0: relative change of λ that makes it another load */
+    double gain_min;          /* ≥ 0: least relative gain of ability where no parallelism does */
+    double keep_up_tolerance; /* ≥ 0: backlog growing by less than this share of the rate keeps
+                                 up */
+    bool keep_up_rule; /* policies other than kontune, too, leave alone what keeps up, and trim as
+                          it does */
     int32_t min_parallelism;
     int32_t max_parallelism;
     int64_t cooldown_ms; /* least time between two rescales */
@@ -36,6 +49,19 @@ struct kt_history_point {
     int32_t parallelism;
     double ability;       /* records/s over all subtasks */
     int32_t observations; /* 1…top_k */
+};
+
+/* Observations of one operator at one parallelism and generation, no change point between them,
+ * summed up without loss: a Gaussian model with noise variance ν² / busy² sees the same. Each
+ * y = ln(ability / parallelism) is clamped first to what its window proved (model/keep_up.h). */
+struct kt_observation_group {
+    int32_t parallelism;
+    int64_t generation;
+    int64_t window_end_ms; /* of the newest */
+    int32_t observations;  /* n ≥ 1 */
+    double ability; /* records/s over all subtasks: parallelism · exp(Σ busy² y / Σ busy²) */
+    double weight;  /* Σ busy² */
+    double scatter; /* Σ busy² (y − mean)² ≥ 0 */
 };
 
 /* One input edge inside evidence. */
@@ -68,6 +94,12 @@ enum kt_operator_evidence_field {
     KT_OPEV_LEARNED,
     KT_OPEV_LAMBDA_KNOWN,
     KT_OPEV_HISTORY,
+    KT_OPEV_KEEP_UP,
+    KT_OPEV_SELECTIVITY,
+    KT_OPEV_INPUT_RATIO,
+    KT_OPEV_LAMBDA_DECIDED,
+    KT_OPEV_GROUPS,
+    KT_OPEV_CHANGE_POINTS_MS,
     KT_OPEV_FIELDS
 };
 struct kt_operator_evidence {
@@ -96,6 +128,12 @@ struct kt_operator_evidence {
     bool learned;                /* ability was added to the history */
     double lambda_known;         /* nullable: λ when nothing was last backpressured */
     KT_ARRAY(struct kt_history_point) history; /* ascending parallelism, this window's included */
+    int keep_up;                               /* enum kt_keep_up: what this window proved */
+    double selectivity;                        /* nullable: learned, records out per record in */
+    double input_ratio;    /* nullable: learned, records in per record that its upstreams send */
+    double lambda_decided; /* nullable: λ of the last decision about another load */
+    KT_ARRAY(struct kt_observation_group) groups; /* oldest first, this window's last and alone */
+    KT_ARRAY(int64_t) change_points_ms; /* window ends from which a new level holds, ascending */
 };
 
 enum kt_evidence_field {
@@ -127,7 +165,7 @@ struct kt_evidence {
     KT_ARRAY(struct kt_operator_evidence) operators;
 };
 
-extern const struct kt_record_type kt_policy_settings_type, kt_history_point_type, kt_edge_type,
-    kt_operator_evidence_type, kt_evidence_type;
+extern const struct kt_record_type kt_policy_settings_type, kt_history_point_type,
+    kt_observation_group_type, kt_edge_type, kt_operator_evidence_type, kt_evidence_type;
 
 #endif

@@ -8,14 +8,19 @@ extern const char kt_avsc_rescale_command[];
 
 #define S struct kt_surrogate_fit
 static const struct kt_field fields_surrogate_fit[] = {
-    KT_FIELD(S, name, STRING),
-    KT_FIELD(S, length_scale, DOUBLE),
-    KT_FIELD(S, sigma_f, DOUBLE),
-    KT_FIELD(S, log_marginal_likelihood, DOUBLE),
+    [KT_FIT_NAME] = KT_FIELD(S, name, STRING),
+    [KT_FIT_LENGTH_SCALE] = KT_FIELD_NULLABLE(S, length_scale, DOUBLE),
+    [KT_FIT_SIGMA_F] = KT_FIELD_NULLABLE(S, sigma_f, DOUBLE),
+    [KT_FIT_LOG_MARGINAL_LIKELIHOOD] = KT_FIELD(S, log_marginal_likelihood, DOUBLE),
+    [KT_FIT_LAW] = KT_FIELD_NULLABLE(S, law, STRING),
+    [KT_FIT_LAW_PROBABILITY] = KT_FIELD_NULLABLE(S, law_probability, DOUBLE),
+    [KT_FIT_NOISE] = KT_FIELD_NULLABLE(S, noise, DOUBLE),
 };
 #undef S
+_Static_assert(sizeof fields_surrogate_fit / sizeof fields_surrogate_fit[0] == KT_FIT_FIELDS,
+               "one line per field");
 const struct kt_record_type kt_surrogate_fit_type =
-    KT_RECORD_TYPE("SurrogateFit", struct kt_surrogate_fit, fields_surrogate_fit, NULL, false);
+    KT_RECORD_TYPE("SurrogateFit", struct kt_surrogate_fit, fields_surrogate_fit, NULL, true);
 
 #define S struct kt_operator_decision
 static const struct kt_field fields_operator[] = {
@@ -30,6 +35,8 @@ static const struct kt_field fields_operator[] = {
     [KT_OPDEC_NEAREST_OBSERVED] = KT_FIELD_NULLABLE(S, nearest_observed, INT),
     [KT_OPDEC_LIMITS] = KT_FIELD_ENUMS(S, limits, kt_limit_type, KT_LIMITS_HIT_MAX),
     [KT_OPDEC_SURROGATE] = KT_FIELD_RECORD_NULLABLE(S, surrogate, kt_surrogate_fit_type),
+    [KT_OPDEC_KEEPS_UP_PROBABILITY] = KT_FIELD_NULLABLE(S, keeps_up_probability, DOUBLE),
+    [KT_OPDEC_CHANGE_POINT] = KT_FIELD(S, change_point, BOOL),
 };
 #undef S
 _Static_assert(sizeof fields_operator / sizeof fields_operator[0] == KT_OPDEC_FIELDS,

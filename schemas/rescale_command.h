@@ -10,11 +10,25 @@
 #define KT_LIMITS_HIT_MAX 16 /* limits that one operator's answer names */
 
 /* The surrogate that was fitted for one operator. */
+enum kt_surrogate_fit_field {
+    KT_FIT_NAME,
+    KT_FIT_LENGTH_SCALE,
+    KT_FIT_SIGMA_F,
+    KT_FIT_LOG_MARGINAL_LIKELIHOOD,
+    KT_FIT_LAW,
+    KT_FIT_LAW_PROBABILITY,
+    KT_FIT_NOISE,
+    KT_FIT_FIELDS
+};
 struct kt_surrogate_fit {
-    struct kt_str name;  /* "rbf" */
-    double length_scale; /* l, in subtasks */
-    double sigma_f;      /* records/s */
+    uint64_t present;
+    struct kt_str name;  /* "scaling" or "rbf" */
+    double length_scale; /* nullable, of rbf: l, in subtasks */
+    double sigma_f;      /* nullable, of rbf: records/s */
     double log_marginal_likelihood;
+    struct kt_str law;      /* nullable, of scaling: the most probable law */
+    double law_probability; /* nullable, of scaling: of that law, 0…1 */
+    double noise; /* nullable, of scaling: expected relative noise of a busy observation */
 };
 
 enum kt_operator_decision_field {
@@ -29,6 +43,8 @@ enum kt_operator_decision_field {
     KT_OPDEC_NEAREST_OBSERVED,
     KT_OPDEC_LIMITS,
     KT_OPDEC_SURROGATE,
+    KT_OPDEC_KEEPS_UP_PROBABILITY,
+    KT_OPDEC_CHANGE_POINT,
     KT_OPDEC_FIELDS
 };
 struct kt_operator_decision {
@@ -44,6 +60,8 @@ struct kt_operator_decision {
     int32_t nearest_observed;          /* nullable: observed parallelism nearest to the answer */
     KT_ARRAY(int) limits;              /* enum kt_limit: those that moved the answer */
     struct kt_surrogate_fit surrogate; /* nullable */
+    double keeps_up_probability;       /* nullable: that `to` keeps up, 0…1 */
+    bool change_point;                 /* this window's observation begins a new level of ability */
 };
 
 enum kt_command_field {

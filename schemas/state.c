@@ -15,6 +15,12 @@ static const struct kt_field fields_operator_state[] = {
     [KT_OPSTATE_PARALLELISM] = KT_FIELD(S, parallelism, INT),
     [KT_OPSTATE_LAMBDA_KNOWN] = KT_FIELD_NULLABLE(S, lambda_known, DOUBLE),
     [KT_OPSTATE_MISSED_WINDOWS] = KT_FIELD(S, missed_windows, INT),
+    [KT_OPSTATE_SELECTIVITY] = KT_FIELD_NULLABLE(S, selectivity, DOUBLE),
+    [KT_OPSTATE_SELECTIVITY_WINDOWS] = KT_FIELD(S, selectivity_windows, INT),
+    [KT_OPSTATE_INPUT_RATIO] = KT_FIELD_NULLABLE(S, input_ratio, DOUBLE),
+    [KT_OPSTATE_INPUT_RATIO_WINDOWS] = KT_FIELD(S, input_ratio_windows, INT),
+    [KT_OPSTATE_LAMBDA_DECIDED] = KT_FIELD_NULLABLE(S, lambda_decided, DOUBLE),
+    [KT_OPSTATE_CHANGE_POINTS_MS] = KT_FIELD_ARRAY(S, change_points_ms, LONG, KT_CHANGE_POINTS_MAX),
 };
 #undef S
 _Static_assert(sizeof fields_operator_state / sizeof fields_operator_state[0] == KT_OPSTATE_FIELDS,
@@ -60,8 +66,9 @@ const struct kt_record_type kt_job_state_type =
 
 #define S struct kt_observation
 static const struct kt_field fields_observation[] = {
-    KT_FIELD(S, ability, DOUBLE), KT_FIELD(S, busy, DOUBLE),     KT_FIELD(S, lambda, DOUBLE),
-    KT_FIELD(S, kept_up, BOOL),   KT_FIELD(S, generation, LONG), KT_FIELD(S, window_end_ms, LONG),
+    KT_FIELD(S, ability, DOUBLE),  KT_FIELD(S, busy, DOUBLE),
+    KT_FIELD(S, lambda, DOUBLE),   KT_FIELD_ENUM(S, keep_up, kt_keep_up_type),
+    KT_FIELD(S, generation, LONG), KT_FIELD(S, window_end_ms, LONG),
 };
 #undef S
 const struct kt_record_type kt_observation_type =

@@ -15,6 +15,12 @@ enum kt_operator_state_field {
     KT_OPSTATE_PARALLELISM,
     KT_OPSTATE_LAMBDA_KNOWN,
     KT_OPSTATE_MISSED_WINDOWS,
+    KT_OPSTATE_SELECTIVITY,
+    KT_OPSTATE_SELECTIVITY_WINDOWS,
+    KT_OPSTATE_INPUT_RATIO,
+    KT_OPSTATE_INPUT_RATIO_WINDOWS,
+    KT_OPSTATE_LAMBDA_DECIDED,
+    KT_OPSTATE_CHANGE_POINTS_MS,
     KT_OPSTATE_FIELDS
 };
 struct kt_operator_state {
@@ -24,6 +30,14 @@ struct kt_operator_state {
     int32_t parallelism;
     double lambda_known;    /* nullable: records/s when nothing in the job was last backpressured */
     int32_t missed_windows; /* closed windows in a row in which it reported nothing */
+    double selectivity;     /* nullable: learned, records out per record in */
+    int32_t selectivity_windows; /* that it was learned from, up to a cap (model/demand.h) */
+    double input_ratio; /* nullable: learned, records in per record that its upstreams send */
+    int32_t input_ratio_windows;
+    double lambda_decided; /* nullable: λ of the last decision about another load, records/s */
+    KT_ARRAY(int64_t)
+    change_points_ms; /* window ends from which a new level of ability holds,
+                         ascending */
 };
 
 struct kt_target {
@@ -75,8 +89,8 @@ struct kt_job_state {
 struct kt_observation {
     double ability;     /* records/s over all subtasks */
     double busy;        /* mean busy share, 0…1 */
-    double lambda;      /* records/s received */
-    bool kept_up;       /* nothing in the job was backpressured */
+    double lambda;      /* records/s that it had to keep up with; received, where not known */
+    int keep_up;        /* enum kt_keep_up: whether it kept up with that */
     int64_t generation; /* of the job */
     int64_t window_end_ms;
 };

@@ -75,6 +75,8 @@ static bool default_says(const json_t *json, bool has, const struct kt_field *fi
         return *(const int32_t *)from == json_integer_value(json);
     case KT_KIND_LONG:
         return *(const int64_t *)from == json_integer_value(json);
+    case KT_KIND_DOUBLE: /* the schemas' numbers are read by the same strtod */
+        return memcmp(from, &(double){json_number_value(json)}, sizeof(double)) == 0;
     case KT_KIND_STRING:
         return kt_str_equal(*(const struct kt_str *)from, kt_str_of(json_string_value(json)));
     case KT_KIND_ENUM:

@@ -169,7 +169,7 @@ static void newer_observations_are_not_pushed_out_by_older_ones(void **state) {
                 "observations: 3 read, 1 added, 0 already there, 2 older than the newest at their "
                 "parallelism\n");
     expect(RUN("export", "--state", state_dir), 0,
-           HEADER "c,j,v,n,2,70,1,70,true,0,1001\nc,j,v,n,2,101,1,1,true,0,1001\n"
+           HEADER "c,j,v,n,2,70,1,70,,0,1001\nc,j,v,n,2,101,1,1,true,0,1001\n"
                   "c,j,v,n,2,102,1,1,true,0,1002\nc,j,v,n,2,103,1,1,true,0,1003\n"
                   "c,j,v,n,2,104,1,1,true,0,1004\n",
            "");
@@ -206,7 +206,7 @@ static void a_mistake_is_told_by_line_and_nothing_is_imported(void **state) {
         {HEADER ROW_1 "prod,q1,v1,a,1,5,1.5,1000,true,1,1\n",
          ":3: busy: expected a number from 0 to 1, got '1.5'"},
         {HEADER ROW_1 "prod,q1,v1,a,1,5,1,1000,yes,1,1\n",
-         ":3: kept_up: expected true or false, got 'yes'"},
+         ":3: kept_up: expected true, false or nothing, got 'yes'"},
         {HEADER ROW_1 "prod,q1,v1,a,1,5,1,1000,true,1,yesterday\n",
          ":3: window_end_ms: expected an integer from 0 to 9223372036854775807, got 'yesterday'"},
         {HEADER ROW_1 ",,v1,a,1,5,1,1000,true,1,1\n",
@@ -265,9 +265,7 @@ static void a_ds2_log_gives_an_observation_per_operator_and_epoch(void **state) 
         "2 epochs of operators left out: nothing was processed, or not every instance logged "
         "them\n");
     expect(RUN("export", "--state", state_dir), 0,
-           HEADER
-           "prod,q1,map,map,2,210,0.5,105,false,0,0\nprod,q1,map,map,2,240,0.25,60,false,0,0\n",
-           "");
+           HEADER "prod,q1,map,map,2,210,0.5,105,,0,0\nprod,q1,map,map,2,240,0.25,60,,0,0\n", "");
 
     write_file(file_path, "map, 0, 1, 10, 100, 100, 50, 50\nmap, 0, 1, 20, much, 1, 1, 1\n");
     struct kt_process_result r =
@@ -337,10 +335,10 @@ static void a_running_worker_s_state_is_read_but_not_written(void **state) {
     char config[400];
     snprintf(config, sizeof config, "[worker]\nstate_dir = %s\n", state_dir);
     write_file(out_path, config);
-    expect(RUN("export", "-c", out_path), 0, HEADER "c,j,v,map,2,123,1,1,false,0,1000\n", "");
+    expect(RUN("export", "-c", out_path), 0, HEADER "c,j,v,map,2,123,1,1,,0,1000\n", "");
     learn(store, durable, 7, 124);
     expect(RUN("export", "-c", out_path), 0,
-           HEADER "c,j,v,map,2,123,1,1,false,0,1000\nc,j,v,map,2,124,1,1,false,0,1000\n", "");
+           HEADER "c,j,v,map,2,123,1,1,,0,1000\nc,j,v,map,2,124,1,1,,0,1000\n", "");
 
     write_file(file_path, HEADER ROW_1);
     struct kt_process_result r = RUN("import", "--state", state_dir, "--format", "csv", file_path);

@@ -341,10 +341,12 @@ static void doubles_that_are_not_finite_are_left_out(void **state) {
     struct kt_operator_state op = {.name = KT_STR("n"), .lambda_known = NAN};
     KT_SET(&op, KT_OPSTATE_LAMBDA_KNOWN);
     assert_dumped(&kt_operator_state_type, &op,
-                  "{\"vertex_id\":\"\",\"name\":\"n\",\"parallelism\":0,\"missed_windows\":0}\n");
+                  "{\"vertex_id\":\"\",\"name\":\"n\",\"parallelism\":0,\"missed_windows\":0,"
+                  "\"selectivity_windows\":0,\"input_ratio_windows\":0,\"change_points_ms\":[]}\n");
     op.lambda_known = -INFINITY;
     assert_dumped(&kt_operator_state_type, &op,
-                  "{\"vertex_id\":\"\",\"name\":\"n\",\"parallelism\":0,\"missed_windows\":0}\n");
+                  "{\"vertex_id\":\"\",\"name\":\"n\",\"parallelism\":0,\"missed_windows\":0,"
+                  "\"selectivity_windows\":0,\"input_ratio_windows\":0,\"change_points_ms\":[]}\n");
 }
 
 static void bytes_that_are_not_text_are_shown_as_replaced(void **state) {

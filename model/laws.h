@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The library of scalability laws: shapes S_m(p) = ln(PA(p) / p) up to a constant, with priors.
+ *
+ *   S = ln(e(p) / p) − c ln(1 + (s/c)(p − 1) + k p (p − 1))          e(p) = p, or N / ⌈N / p⌉ keyed
+ *   plateaus: S = ln(min(p, P₀) / p) − ln(1 + s (min(p, P₀) − 1))
+ */
+#ifndef KT_MODEL_LAWS_H
+#define KT_MODEL_LAWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define KT_LAWS 312 /* 126 smooth ones, the same with key groups, 60 plateaus */
+
+/* What is known of an operator's input: prior of the laws with key groups 0, .3 or .9. */
+enum kt_law_keyed { KT_LAW_NOT_KEYED, KT_LAW_MAYBE_KEYED, KT_LAW_KEYED };
+
+struct kt_law {
+    double contention; /* s */
+    double coherence;  /* k */
+    double exponent;   /* c */
+    int32_t plateau;   /* P₀; 0: none */
+    int keyed;         /* with key groups */
+};
+
+/* Which laws take part, for ablations; all in the default. */
+struct kt_laws_choice {
+    int keyed;     /* laws with key groups */
+    int exponents; /* c other than 1 */
+    int plateaus;
+};
+
+/* Law m of 0…KT_LAWS-1. */
+struct kt_law kt_law_at(size_t m);
+
+/* Fills prior[KT_LAWS], which sums to 1. */
+void kt_laws_prior(struct kt_laws_choice choice, enum kt_law_keyed keyed, double *prior);
+
+/* S_m(p) of all laws at one parallelism ≥ 1; key_groups 0: the keyed laws are as the smooth ones.
+ */
+void kt_laws_shape(int32_t parallelism, int32_t key_groups, double *shape);
+
+/* The prior of a new operator from others: .4 π₀ + .6 mean_j norm(π₀ L_j^.3), L_j the likelihoods
+ * of the laws under operator j (log_likelihood: count × KT_LAWS, row by row). count 0: π₀. */
+void kt_laws_shared_prior(const double *prior, const double *log_likelihood, size_t count,
+                          double *shared);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The `scaling` surrogate: processing ability over parallelism as a Gaussian process whose mean is
+ * a weighted library of scalability laws (model/laws.h).
+ *
+ *   y = ln(PA / p) = ln g + S_m(p) + δ(p) + level(t) + ε
+ *
+ * Everything is Gaussian given the law m and the scales (a, ν) of discrepancy and noise, so that
+ * the posterior is closed form: no optimiser, no start value. Observations i, j (t counts the job's
+ * reconfigurations) have the covariance
+ *
+ *   C_ij = 9 + a² exp(−(ln pᵢ − ln pⱼ)² / (2 · 0.5²)) + .006² [pᵢ = pⱼ]
+ *        + .002² (t_now − max(tᵢ, tⱼ)) + Σ over change points J later than both of .25²
+ *        + [i = j] ν² / wᵢ
+ *
+ * with wᵢ the summed squared busy shares of a group: one of n observations is the same to the model
+ * as its members, up to the term of its scatter (kt_scaling_fit). */
+#ifndef KT_MODEL_SCALING_H
+#define KT_MODEL_SCALING_H
+
+#include "model/laws.h"
+#include "schemas/error.h"
+#include "schemas/evidence.h"
+
+/* The constants of the model; kt_scaling_model_default is what runs. Others exist for the ablation
+ * in the simulator only. */
+struct kt_scaling_model {
+    double vague_variance; /* of ln g */
+    double amplitude[2];   /* a: sd of the discrepancy δ, ln units */
+    double amplitude_prior[2];
+    double length_scale; /* of δ, in ln p */
+    double wiggle;       /* sd of what is peculiar to one parallelism */
+    double noise[4];     /* ν: relative sd of an observation of a fully busy operator */
+    double noise_prior[4];
+    double level_walk;  /* sd of the level's random walk per reconfiguration */
+    double change_sd;   /* of the level at a change point */
+    double change_odds; /* prior odds of a change at the newest observation; 0: none */
+    struct kt_laws_choice laws;
+};
+extern const struct kt_scaling_model kt_scaling_model_default;
+
+/* A workspace: one per thread; what it holds between calls never influences an answer. It allocates
+ * at the first fits and grows to the largest seen. */
+struct kt_scaling;
+struct kt_scaling *kt_scaling_new(const struct kt_scaling_model *model); /* NULL: out of memory */
+void kt_scaling_free(struct kt_scaling *scaling);
+
+struct kt_scaling_question {
+    const struct kt_observation_group *groups; /* oldest first, 1…KT_GROUPS_MAX */
+    size_t count;
+    const int64_t *change_points_ms; /* ascending */
+    size_t change_points;
+    enum kt_law_keyed keyed;
+    int32_t key_groups; /* N, the vertex's maximum parallelism; 0: not known (not keyed then) */
+    const double *law_prior; /* of KT_LAWS laws, sums to 1; NULL: the library's own */
+};
+
+struct kt_scaling_fit {
+    double log_marginal_likelihood; /* over laws and scales, without the change point */
+    bool change_point;              /* the newest group begins a new level: to be remembered */
+    struct kt_law law;              /* the most probable one */
+    double law_probability;
+    double noise; /* E[ν | observations] */
+};
+
+/* Conditions the workspace on the observations. KT_ERR_INVALID: no group, or values out of range;
+ * KT_ERR_NUMERIC: a covariance that cannot be factorised, which the wiggle and noise on its
+ * diagonal rule out for finite input. */
+KT_MUST_CHECK enum kt_err kt_scaling_fit(struct kt_scaling *scaling,
+                                         const struct kt_scaling_question *question,
+                                         struct kt_scaling_fit *fit, struct kt_error *error);
+
+/* After a fit. F(p) = Σ w Φ((μ(p) + ln p − ln λ) / √v(p)): the probability that parallelism p ≥ 1
+ * keeps up with λ > 0 records/s, by the observations alone. */
+double kt_scaling_keeps_up(struct kt_scaling *scaling, int32_t parallelism, double lambda);
+
+/* After a fit: E[PA(p)] and its standard deviation, records/s over all subtasks (of the median of
+ * each component; laws and scales averaged). */
+void kt_scaling_predict(struct kt_scaling *scaling, int32_t parallelism, double *mean,
+                        double *stddev);
+
+/* After a fit: log marginal likelihood of each of KT_LAWS laws, scales summed over; for warm starts
+ * of other operators (kt_laws_shared_prior). */
+void kt_scaling_law_likelihoods(const struct kt_scaling *scaling, double *log_likelihood);
+
+#endif

@@ -30,23 +30,24 @@ static const struct kt_sim_spec demo_job = {
     .operators = {{.id = "1a5e0c7b0d8f4e6f9a3b2c1d4e5f6071",
                    .name = "Source: orders",
                    .selectivity = 1,
-                   .gamma = 20000,
+                   .scaled = true,
+                   .curve = {.gamma = 20000},
                    .max_parallelism = 16},
                   {.id = "2b6f1d8c1e905f70ab4c3d2e5f607182",
                    .name = "parse",
                    .inputs = {0},
                    .inputs_count = 1,
                    .selectivity = 1,
-                   .gamma = 2500,
-                   .sigma = 0.028,
+                   .scaled = true,
+                   .curve = {.gamma = 2500, .sigma = 0.028},
                    .max_parallelism = 128},
                   {.id = "3c702e9d2fa16081bc5d4e3f60718293",
                    .name = "enrich",
                    .inputs = {1},
                    .inputs_count = 1,
                    .selectivity = 0.5,
-                   .gamma = 1000,
-                   .sigma = 0.06,
+                   .scaled = true,
+                   .curve = {.gamma = 1000, .sigma = 0.06},
                    .max_parallelism = 128,
                    .keyed = true},
                   {.id = "4d813fae30b27192cd6e5f40718293a4",
@@ -54,15 +55,16 @@ static const struct kt_sim_spec demo_job = {
                    .inputs = {2},
                    .inputs_count = 1,
                    .selectivity = 0.1,
-                   .gamma = 650,
-                   .sigma = 0.04,
+                   .scaled = true,
+                   .curve = {.gamma = 650, .sigma = 0.04},
                    .max_parallelism = 128,
                    .keyed = true},
                   {.id = "5e9240bf41c382a3de7f60518293a4b5",
                    .name = "sink: Writer",
                    .inputs = {3},
                    .inputs_count = 1,
-                   .gamma = 2000,
+                   .scaled = true,
+                   .curve = {.gamma = 2000},
                    .max_parallelism = 128}},
     .count = 5,
     .restart_ms = 5000,
@@ -79,7 +81,7 @@ static const int permutation[LEVELS / 2] = {3, 8, 2, 10, 5, 1, 7, 4, 9, 6};
 static void make_levels(struct kt_sim_level levels[LEVELS]) {
     for (int i = 0; i < LEVELS; i++) {
         levels[i].duration_ms = LEVEL_MS;
-        levels[i].source_rate = UNIT_RATE * permutation[i % (LEVELS / 2)];
+        levels[i].rate[0] = UNIT_RATE * permutation[i % (LEVELS / 2)];
     }
 }
 
@@ -196,13 +198,13 @@ static enum kt_err demo_learn(void *ctx, int64_t until_ms, struct kt_sim_knowled
 /* Shows the loop and keeps the pace: so much real time per report. */
 static enum kt_err demo_observe(void *ctx, const struct kt_sim_loop *loop,
                                 const struct kt_sim_job *job,
-                                const struct kt_sim_knowledge *knowledge, double source_rate,
-                                struct kt_error *error) {
+                                const struct kt_sim_knowledge *knowledge,
+                                const double *source_rates, struct kt_error *error) {
     struct demo *demo = ctx;
     if (interrupted) {
         return kt_fail(error, KT_ERR_STOPPED, "interrupted");
     }
-    kt_demo_view_frame(&demo->view, loop, job, knowledge, source_rate);
+    kt_demo_view_frame(&demo->view, loop, job, knowledge, source_rates);
     if (demo->tick_s <= 0.0) {
         return KT_ERR_OK;
     }

@@ -52,17 +52,26 @@ void kt_demo_view_begin(struct kt_demo_view *view, FILE *out, const struct kt_si
     fflush(out);
 }
 
+/* Records/s of all sources. */
+static double offered(const struct kt_sim_spec *spec, const double *source_rates) {
+    double sum = 0.0;
+    for (int i = 0; i < spec->count; i++) {
+        sum += spec->operators[i].inputs_count == 0 ? source_rates[i] : 0.0;
+    }
+    return sum;
+}
+
 static void draw_operators(const struct kt_demo_view *view, const struct kt_sim_loop *loop,
                            const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
-                           double source_rate) {
+                           const double *source_rates) {
     double lambda[KT_SIM_OPERATORS_MAX];
     int optimum[KT_SIM_OPERATORS_MAX];
-    kt_sim_optimum(loop->spec, source_rate, lambda, optimum);
+    kt_sim_optimum(loop->spec, source_rates, kt_sim_job_second(job), lambda, optimum);
     fprintf(view->out, "%s  %-16s %11s %9s %12s %14s %7s%s\033[K\n", dim(view), "operator",
             "parallelism", "(optimum)", "λ (rec/s)  ", "ability (rec/s)", "busy", plain(view));
     for (int i = 0; i < loop->spec->count; i++) {
         const int p = kt_sim_job_parallelism(job, i);
-        const bool under = kt_sim_ability(&loop->spec->operators[i], p) < lambda[i];
+        const bool under = kt_sim_ability(loop->spec, i, p, kt_sim_job_second(job)) < lambda[i];
         fprintf(view->out, "  %-16s %s%11d%s %9d", loop->spec->operators[i].name,
                 under             ? "\033[31m"
                 : p == optimum[i] ? "\033[32m"
@@ -107,7 +116,7 @@ static void draw_reason(const struct kt_demo_view *view, const char *text) {
 /* The picture on a terminal; the lines of the last one are drawn over. */
 static void draw(struct kt_demo_view *view, const struct kt_sim_loop *loop,
                  const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
-                 double source_rate) {
+                 const double *source_rates) {
     char now[16], total[16], decided[16];
     fputs(WRAP_OFF, view->out);
     if (view->lines > 0) {
@@ -115,10 +124,11 @@ static void draw(struct kt_demo_view *view, const struct kt_sim_loop *loop,
     }
     fprintf(view->out, "%s%s of %s%s  offered %s%.0f/s%s  backlog %.0f  phase %s%s\033[K\n\033[K\n",
             bold(view), clock_text(kt_sim_job_now_ms(job) - loop->start_ms, now),
-            clock_text(view->total_ms, total), plain(view), bold(view), source_rate, plain(view),
-            kt_sim_job_backlog(job), kt_enum_symbol(&kt_phase_type, knowledge->phase),
+            clock_text(view->total_ms, total), plain(view), bold(view),
+            offered(loop->spec, source_rates), plain(view), kt_sim_job_backlog(job),
+            kt_enum_symbol(&kt_phase_type, knowledge->phase),
             kt_sim_job_is_running(job) ? "" : " (restarting)");
-    draw_operators(view, loop, job, knowledge, source_rate);
+    draw_operators(view, loop, job, knowledge, source_rates);
     if (knowledge->decisions > 0) {
         fprintf(view->out, "\033[K\n  %s  %s%s%s (%s)\033[K\n",
                 clock_text(knowledge->decided_at_ms - loop->start_ms, decided), bold(view),
@@ -135,9 +145,10 @@ static void draw(struct kt_demo_view *view, const struct kt_sim_loop *loop,
 /* A line for a new load and one for each decision, where there is no terminal. */
 static void tell(struct kt_demo_view *view, const struct kt_sim_loop *loop,
                  const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
-                 double source_rate) {
+                 const double *source_rates) {
     char now[16];
     const int64_t at_ms = kt_sim_job_now_ms(job) - loop->start_ms;
+    const double source_rate = offered(loop->spec, source_rates);
     if (source_rate < view->source_rate || source_rate > view->source_rate) {
         fprintf(view->out, "%s  load      %.0f records/s\n", clock_text(at_ms - loop->poll_ms, now),
                 source_rate);
@@ -167,14 +178,14 @@ static void tell(struct kt_demo_view *view, const struct kt_sim_loop *loop,
 
 void kt_demo_view_frame(struct kt_demo_view *view, const struct kt_sim_loop *loop,
                         const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
-                        double source_rate) {
+                        const double *source_rates) {
     if (view->terminal) {
-        draw(view, loop, job, knowledge, source_rate);
+        draw(view, loop, job, knowledge, source_rates);
     } else {
-        tell(view, loop, job, knowledge, source_rate);
+        tell(view, loop, job, knowledge, source_rates);
     }
     view->decisions = knowledge->decisions;
-    view->source_rate = source_rate;
+    view->source_rate = offered(loop->spec, source_rates);
     fflush(view->out);
 }
 

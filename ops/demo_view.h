@@ -13,7 +13,7 @@ struct kt_demo_view {
     bool terminal;
     int lines;          /* of the picture on the screen */
     int64_t decisions;  /* shown so far */
-    double source_rate; /* of the last picture */
+    double source_rate; /* records/s of all sources, of the last picture */
     int64_t total_ms;   /* of virtual time */
 };
 
@@ -21,7 +21,7 @@ void kt_demo_view_begin(struct kt_demo_view *view, FILE *out, const struct kt_si
                         const struct kt_sim_level *levels, int levels_count, int64_t poll_ms);
 void kt_demo_view_frame(struct kt_demo_view *view, const struct kt_sim_loop *loop,
                         const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
-                        double source_rate);
+                        const double *source_rates);
 void kt_demo_view_end(struct kt_demo_view *view);
 void kt_demo_view_summary(struct kt_demo_view *view, const struct kt_sim_score *kontune,
                           const struct kt_sim_score *ds2);

@@ -39,17 +39,20 @@ void kt_sim_note_command(struct kt_sim_knowledge *knowledge, const struct kt_sim
 }
 
 static void score_tick(struct kt_sim_score *score, const struct kt_sim_spec *spec,
-                       const struct kt_sim_job *job, double source_rate, double seconds) {
+                       const struct kt_sim_job *job, const double *source_rates, double seconds) {
     double lambda[KT_SIM_OPERATORS_MAX];
     int optimum[KT_SIM_OPERATORS_MAX];
-    kt_sim_optimum(spec, source_rate, lambda, optimum);
+    kt_sim_optimum(spec, source_rates, kt_sim_job_second(job), lambda, optimum);
     int cores = 0, cores_needed = 0;
     bool under = false;
     for (int i = 0; i < spec->count; i++) {
         const int p = kt_sim_job_parallelism(job, i);
+        if (!spec->operators[i].scaled) {
+            continue;
+        }
         cores += p;
         cores_needed += optimum[i];
-        under = under || kt_sim_ability(&spec->operators[i], p) < lambda[i];
+        under = under || kt_sim_ability(spec, i, p, kt_sim_job_second(job)) < lambda[i];
     }
     score->core_s += cores * seconds;
     score->optimum_core_s += cores_needed * seconds;
@@ -124,15 +127,15 @@ enum kt_err kt_sim_loop_run(const struct kt_sim_loop *loop, struct kt_sim_score 
     int64_t level_end_ms = loop->start_ms;
     int64_t reported_ms = INT64_MIN;
     for (int i = 0; i < loop->levels_count && err == KT_ERR_OK; i++) {
-        const double rate = loop->levels[i].source_rate;
+        const double *rates = loop->levels[i].rate;
         level_end_ms += loop->levels[i].duration_ms;
         while (now_ms < level_end_ms && err == KT_ERR_OK) {
             now_ms += loop->poll_ms;
-            kt_sim_job_advance(job, now_ms, rate);
-            score_tick(score, loop->spec, job, rate, (double)loop->poll_ms / 1000.0);
+            kt_sim_job_advance(job, now_ms, rates);
+            score_tick(score, loop->spec, job, rates, (double)loop->poll_ms / 1000.0);
             err = loop_tick(loop, job, &arena, &reported_ms, &knowledge, score, error);
             if (err == KT_ERR_OK && loop->observe != NULL) {
-                err = loop->observe(loop->observe_ctx, loop, job, &knowledge, rate, error);
+                err = loop->observe(loop->observe_ctx, loop, job, &knowledge, rates, error);
             }
         }
     }

@@ -52,7 +52,7 @@ struct kt_sim_controller {
 
 struct kt_sim_level {
     int64_t duration_ms;
-    double source_rate; /* records/s of each source */
+    double rate[KT_SIM_OPERATORS_MAX]; /* records/s of each source, indexed by operator */
 };
 
 /* What a run cost. */
@@ -79,7 +79,7 @@ struct kt_sim_loop {
     /* Called after each report, with the job as it is; may be NULL. A result but KT_ERR_OK ends the
      * run. */
     enum kt_err (*observe)(void *ctx, const struct kt_sim_loop *loop, const struct kt_sim_job *job,
-                           const struct kt_sim_knowledge *knowledge, double source_rate,
+                           const struct kt_sim_knowledge *knowledge, const double *source_rates,
                            struct kt_error *error);
     void *observe_ctx;
 };

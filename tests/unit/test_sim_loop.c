@@ -15,24 +15,28 @@
 static const struct kt_sim_spec chain = {
     .cluster = "lab",
     .job_name = "chain",
-    .operators =
-        {{.id = "a", .name = "source", .selectivity = 1, .gamma = 50000, .max_parallelism = 16},
-         {.id = "b",
-          .name = "map",
-          .inputs = {0},
-          .inputs_count = 1,
-          .selectivity = 0.5,
-          .gamma = 1000,
-          .sigma = 0.05,
-          .max_parallelism = 128},
-         {.id = "c",
-          .name = "aggregate",
-          .inputs = {1},
-          .inputs_count = 1,
-          .gamma = 400,
-          .sigma = 0.03,
-          .max_parallelism = 128,
-          .keyed = true}},
+    .operators = {{.id = "a",
+                   .name = "source",
+                   .selectivity = 1,
+                   .scaled = true,
+                   .curve = {.gamma = 50000},
+                   .max_parallelism = 16},
+                  {.id = "b",
+                   .name = "map",
+                   .inputs = {0},
+                   .inputs_count = 1,
+                   .selectivity = 0.5,
+                   .scaled = true,
+                   .curve = {.gamma = 1000, .sigma = 0.05},
+                   .max_parallelism = 128},
+                  {.id = "c",
+                   .name = "aggregate",
+                   .inputs = {1},
+                   .inputs_count = 1,
+                   .scaled = true,
+                   .curve = {.gamma = 400, .sigma = 0.03},
+                   .max_parallelism = 128,
+                   .keyed = true}},
     .count = 3,
     .restart_ms = 5000,
     .noise = 0.01,
@@ -40,7 +44,8 @@ static const struct kt_sim_spec chain = {
 };
 
 static const struct kt_sim_level levels[] = {
-    {900000, 700}, {900000, 2700}, {900000, 5200}, {900000, 1300}, {900000, 5300}, {900000, 650},
+    {900000, {700}},  {900000, {2700}}, {900000, {5200}},
+    {900000, {1300}}, {900000, {5300}}, {900000, {650}},
 };
 #define CATCHING_UP 10000 /* records: some seconds of load */
 #define LEVELS      (int)(sizeof levels / sizeof levels[0])
@@ -56,8 +61,8 @@ struct watch {
 
 static enum kt_err watch_level_ends(void *ctx, const struct kt_sim_loop *loop,
                                     const struct kt_sim_job *job,
-                                    const struct kt_sim_knowledge *knowledge, double source_rate,
-                                    struct kt_error *error) {
+                                    const struct kt_sim_knowledge *knowledge,
+                                    const double *source_rates, struct kt_error *error) {
     (void)knowledge;
     (void)error;
     struct watch *watch = ctx;
@@ -66,12 +71,13 @@ static enum kt_err watch_level_ends(void *ctx, const struct kt_sim_loop *loop,
     }
     double lambda[KT_SIM_OPERATORS_MAX];
     int optimum[KT_SIM_OPERATORS_MAX];
-    kt_sim_optimum(loop->spec, source_rate, lambda, optimum);
+    kt_sim_optimum(loop->spec, source_rates, kt_sim_job_second(job), lambda, optimum);
     bool enough = true, tight = true;
     for (int i = 0; i < loop->spec->count; i++) {
         const int p = kt_sim_job_parallelism(job, i);
         /* 1 % of headroom more or less is within the noise of what can be measured. */
-        enough = enough && kt_sim_ability(&loop->spec->operators[i], p) >= 0.99 * lambda[i];
+        enough =
+            enough && kt_sim_ability(loop->spec, i, p, kt_sim_job_second(job)) >= 0.99 * lambda[i];
         tight = tight && p <= optimum[i] + 1;
     }
     watch->sufficient_at_end += enough;

@@ -38,6 +38,8 @@ static void note_history(struct kt_sim_knowledge *knowledge, const struct kt_sim
     const struct kt_observation *newest =
         &history->observations.items[history->observations.count - 1];
     knowledge->operators[i].known = true;
+    knowledge->operators[i].window_end_ms = newest->window_end_ms;
+    knowledge->operators[i].parallelism = history->parallelism;
     knowledge->operators[i].ability = newest->ability;
     knowledge->operators[i].lambda = newest->lambda;
     knowledge->operators[i].busy = newest->busy;

@@ -11,6 +11,7 @@ struct kt_sim_local {
     const struct kt_sim_spec *spec;
     struct kt_store *store;
     struct kt_stage *stage;
+    struct kt_sim_tap tap;
     struct kt_sim_changes changes;
     struct kt_sim_knowledge heard; /* noted by the sink, handed over by learn */
     int64_t offset;
@@ -19,10 +20,10 @@ struct kt_sim_local {
 
 static enum kt_err sink_command(void *ctx, const struct kt_rescale_command *command,
                                 struct kt_error *error) {
-    (void)error;
     struct kt_sim_local *local = ctx;
     kt_sim_note_command(&local->heard, local->spec, command);
-    return KT_ERR_OK;
+    return local->tap.command == NULL ? KT_ERR_OK
+                                      : local->tap.command(local->tap.ctx, command, error);
 }
 
 static enum kt_err sink_change(void *ctx, struct kt_store_key key, const void *value, size_t len,
@@ -32,12 +33,14 @@ static enum kt_err sink_change(void *ctx, struct kt_store_key key, const void *v
 }
 
 enum kt_err kt_sim_local_new(const struct kt_settings *settings, const struct kt_sim_spec *spec,
-                             struct kt_sim_local **out, struct kt_error *error) {
+                             struct kt_sim_tap tap, struct kt_sim_local **out,
+                             struct kt_error *error) {
     struct kt_sim_local *local = calloc(1, sizeof *local);
     if (local == NULL) {
         return kt_fail(error, KT_ERR_NOMEM, "no memory for a controller");
     }
     local->spec = spec;
+    local->tap = tap;
     enum kt_err err = kt_temp_folder_make(&local->folder, error);
     const struct kt_store_options options = {
         .path = local->folder, .identity = "simulation", .map_bytes = (size_t)1 << 28};

@@ -2,8 +2,13 @@
  * The closed loop around a simulated job. */
 #include "ops/sim_loop.h"
 
-#include <inttypes.h>
+#include "ops/sim_random.h"
+#include "schemas/decision_enums.h"
+
+#include <assert.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 int kt_sim_operator_find(const struct kt_sim_spec *spec, struct kt_str vertex_id) {
     for (int i = 0; i < spec->count; i++) {
@@ -26,7 +31,7 @@ void kt_sim_note_command(struct kt_sim_knowledge *knowledge, const struct kt_sim
     }
     snprintf(knowledge->rescale_id, sizeof knowledge->rescale_id, "%.*s",
              KT_STR_ARG(command->command_id));
-    knowledge->rescale_waits = true;
+    knowledge->rescale_waits = !command->dry_run;
     for (int i = 0; i < spec->count; i++) {
         knowledge->to[i] = 0;
     }
@@ -38,109 +43,350 @@ void kt_sim_note_command(struct kt_sim_knowledge *knowledge, const struct kt_sim
     }
 }
 
-static void score_tick(struct kt_sim_score *score, const struct kt_sim_spec *spec,
-                       const struct kt_sim_job *job, const double *source_rates, double seconds) {
+void kt_sim_permutation(const struct kt_sim_spec *spec, int units, uint64_t seed,
+                        struct kt_sim_level *levels) {
+    assert(units >= 1 && units <= KT_SIM_UNITS_MAX);
+    int order[KT_SIM_UNITS_MAX];
+    for (int i = 0; i < units; i++) {
+        order[i] = i + 1;
+    }
+    for (int i = units - 1; i > 0; i--) { /* Fisher and Yates */
+        const int k = (int)(kt_sim_random_next(&seed) % (uint64_t)(i + 1));
+        const int kept = order[i];
+        order[i] = order[k];
+        order[k] = kept;
+    }
+    for (int level = 0; level < 2 * units; level++) {
+        levels[level] = (struct kt_sim_level){.duration_ms = 1};
+        for (int i = 0; i < spec->count; i++) {
+            levels[level].rate[i] = spec->operators[i].unit_rate * order[level % units];
+        }
+    }
+}
+
+/* ---- one run --------------------------------------------------------------------------------- */
+
+/* What stays the same while neither load nor drift changes. */
+struct truth {
     double lambda[KT_SIM_OPERATORS_MAX];
     int optimum[KT_SIM_OPERATORS_MAX];
-    kt_sim_optimum(spec, source_rates, kt_sim_job_second(job), lambda, optimum);
-    int cores = 0, cores_needed = 0;
-    bool under = false;
+    double drift; /* factor that they were computed with */
+    int cores;    /* Σ optimum */
+};
+
+struct run {
+    const struct kt_sim_loop *loop;
+    struct kt_sim_spec spec; /* the loop's; its drift may begin with a level */
+    struct kt_sim_job *job;
+    struct kt_arena arena;
+    struct kt_sim_knowledge knowledge;
+    struct kt_sim_score *score;
+    int level;
+    const double *rates;
+    struct truth truth;
+    int64_t level_start_ms;
+    int64_t reported_ms; /* the newest report */
+    int64_t next_report_ms;
+    int level_windows; /* decided in this level */
+    double backlog;    /* at the newest report */
+    bool judged;       /* this configuration at this level has been looked at */
+    bool settled;      /* the newest window was decided, and asked for no change */
+    int before[KT_SIM_OPERATORS_MAX];
+};
+
+static double seconds(int64_t ms) {
+    return (double)ms / 1000.0;
+}
+
+static void refresh_truth(struct run *run) {
+    struct truth *truth = &run->truth;
+    const double second = kt_sim_job_second(run->job);
+    truth->drift = kt_sim_drift_at(&run->spec.drift, second);
+    kt_sim_optimum(&run->spec, run->rates, second, truth->lambda, truth->optimum);
+    truth->cores = 0;
+    for (int i = 0; i < run->spec.count; i++) {
+        truth->cores += run->spec.operators[i].scaled ? truth->optimum[i] : 0;
+    }
+}
+
+static void keep_truth(struct run *run) {
+    const double drift = kt_sim_drift_at(&run->spec.drift, kt_sim_job_second(run->job));
+    if (drift < run->truth.drift || drift > run->truth.drift) {
+        refresh_truth(run);
+    }
+}
+
+bool kt_sim_is_short(const struct kt_sim_spec *spec, const double *lambda, const int *optimum,
+                     const int *parallelism, double second) {
     for (int i = 0; i < spec->count; i++) {
-        const int p = kt_sim_job_parallelism(job, i);
         if (!spec->operators[i].scaled) {
             continue;
         }
-        cores += p;
-        cores_needed += optimum[i];
-        under = under || kt_sim_ability(spec, i, p, kt_sim_job_second(job)) < lambda[i];
+        const double most = kt_sim_ability(spec, i, optimum[i], second);
+        const double needed = lambda[i] < most ? lambda[i] : most;
+        if (kt_sim_ability(spec, i, parallelism[i], second) < needed) {
+            return true;
+        }
     }
-    score->core_s += cores * seconds;
-    score->optimum_core_s += cores_needed * seconds;
-    score->under_provisioned_s += under ? seconds : 0.0;
+    return false;
+}
+
+static void get_parallelism(const struct run *run, int *parallelism) {
+    for (int i = 0; i < run->spec.count; i++) {
+        parallelism[i] = kt_sim_job_parallelism(run->job, i);
+    }
+}
+
+static bool is_short(const struct run *run) {
+    int parallelism[KT_SIM_OPERATORS_MAX];
+    get_parallelism(run, parallelism);
+    return kt_sim_is_short(&run->spec, run->truth.lambda, run->truth.optimum, parallelism,
+                           kt_sim_job_second(run->job));
+}
+
+/* Counts the configuration that runs now, once. */
+static void judge(struct run *run) {
+    if (!run->judged) {
+        run->judged = true;
+        run->score->under_provisioned += is_short(run);
+    }
+}
+
+static int cores_of(const struct run *run) {
+    int cores = 0;
+    for (int i = 0; i < run->spec.count; i++) {
+        cores += run->spec.operators[i].scaled ? kt_sim_job_parallelism(run->job, i) : 0;
+    }
+    return cores;
+}
+
+/* Lets time pass, and counts it. */
+static void advance(struct run *run, int64_t until_ms) {
+    struct kt_sim_score *score = run->score;
+    const double passed_s = seconds(until_ms - kt_sim_job_now_ms(run->job));
+    kt_sim_job_advance(run->job, until_ms, run->rates);
+    keep_truth(run);
+    const int cores = cores_of(run);
+    score->seconds += passed_s;
+    score->core_s += cores * passed_s;
+    score->optimum_core_s += run->truth.cores * passed_s;
+    score->under_provisioned_s += is_short(run) ? passed_s : 0.0;
     score->cores_max = cores > score->cores_max ? cores : score->cores_max;
-    const double backlog = kt_sim_job_backlog(job);
+    for (int i = 0; i < run->spec.count; i++) {
+        score->offered += run->spec.operators[i].inputs_count == 0 ? run->rates[i] * passed_s : 0.0;
+    }
+}
+
+static void note_backlog(struct run *run) {
+    const double backlog = kt_sim_job_backlog(run->job);
+    struct kt_sim_score *score = run->score;
+    score->backlogged += backlog > run->backlog ? backlog - run->backlog : 0.0;
     score->backlog_max = backlog > score->backlog_max ? backlog : score->backlog_max;
+    run->backlog = backlog;
 }
 
 /* Carries a waiting rescale out, as an actuator would. Vertices that it does not name stay. */
-static void actuate(const struct kt_sim_spec *spec, struct kt_sim_job *job,
-                    struct kt_sim_knowledge *knowledge, struct kt_sim_score *score) {
-    if (!knowledge->rescale_waits) {
-        return;
-    }
-    knowledge->rescale_waits = false;
+static void actuate(struct run *run) {
+    run->knowledge.rescale_waits = false;
     int to[KT_SIM_OPERATORS_MAX];
-    for (int i = 0; i < spec->count; i++) {
-        const int p = knowledge->to[i];
-        const int max = spec->operators[i].max_parallelism;
-        to[i] = p < 1 ? kt_sim_job_parallelism(job, i) : p < max ? p : max;
+    for (int i = 0; i < run->spec.count; i++) {
+        const int p = run->knowledge.to[i];
+        const int max = run->spec.operators[i].max_parallelism;
+        to[i] = p < 1 ? kt_sim_job_parallelism(run->job, i) : p < max ? p : max;
     }
-    kt_sim_job_rescale(job, to);
-    score->reconfigurations++;
+    kt_sim_job_rescale(run->job, to);
+    run->score->reconfigurations++;
+    run->judged = false;
+    judge(run);
+}
+
+/* Whether the newest decision found nothing to change. A hold is published when its reason changes:
+ * the newest reason is that of the newest window. */
+static bool asks_for_no_change(const struct kt_sim_knowledge *knowledge) {
+    return knowledge->decisions > 0 && knowledge->kind == KT_COMMAND_HOLD &&
+           (knowledge->reason == KT_REASON_STEADY ||
+            knowledge->reason == KT_REASON_BELOW_THRESHOLD ||
+            knowledge->reason == KT_REASON_LIMITED || knowledge->reason == KT_REASON_NO_TOPOLOGY);
+}
+
+static enum kt_err show(struct run *run, const int *before, struct kt_error *error) {
+    const struct kt_sim_loop *loop = run->loop;
+    if (loop->observe == NULL) {
+        return KT_ERR_OK;
+    }
+    const struct kt_sim_view view = {.loop = loop,
+                                     .spec = &run->spec,
+                                     .job = run->job,
+                                     .knowledge = &run->knowledge,
+                                     .level = run->level,
+                                     .source_rates = run->rates,
+                                     .lambda = run->truth.lambda,
+                                     .optimum = run->truth.optimum,
+                                     .before = before};
+    return loop->observe(loop->observe_ctx, &view, error);
+}
+
+/* What the controller makes of the windows that the newest report closes. *decided: there was one,
+ * and all of it in this level. */
+static enum kt_err learn(struct run *run, int64_t reported_ms, bool *decided,
+                         struct kt_error *error) {
+    const struct kt_sim_loop *loop = run->loop;
+    /* This report closes every window that ends lateness before it. A window without a report was
+     * never open. */
+    const int64_t watermark = kt_sim_job_now_ms(run->job) - loop->lateness_ms;
+    const int64_t until_ms = watermark - watermark % loop->window_ms;
+    const bool was_open = reported_ms >= until_ms - loop->window_ms;
+    if (until_ms <= run->knowledge.closed_until_ms || !was_open) {
+        return KT_ERR_OK;
+    }
+    *decided = until_ms - loop->window_ms >= run->level_start_ms;
+    run->score->windows++;
+    return loop->controller.learn(loop->controller.ctx, until_ms, &run->knowledge, error);
 }
 
 /* One report of the job and what the controller makes of it. */
-static enum kt_err loop_tick(const struct kt_sim_loop *loop, struct kt_sim_job *job,
-                             struct kt_arena *arena, int64_t *reported_ms,
-                             struct kt_sim_knowledge *knowledge, struct kt_sim_score *score,
-                             struct kt_error *error) {
+static enum kt_err report(struct run *run, struct kt_error *error) {
+    const struct kt_sim_loop *loop = run->loop;
+    run->settled = false;
+    note_backlog(run);
     struct kt_metric_event *events;
     size_t count;
-    kt_arena_reset(arena);
-    enum kt_err err = kt_sim_job_events(job, arena, &events, &count, error);
-    if (err != KT_ERR_OK || count == 0) {
+    kt_arena_reset(&run->arena);
+    enum kt_err err = kt_sim_job_events(run->job, &run->arena, &events, &count, error);
+    if (err != KT_ERR_OK) {
         return err;
+    }
+    if (count == 0) {
+        return show(run, NULL, error);
     }
     err = loop->controller.offer(loop->controller.ctx, events, count, error);
     if (err != KT_ERR_OK) {
         return err;
     }
-    /* This report closes every window that ends lateness before it. A window without a report was
-     * never open. */
-    const int64_t watermark = kt_sim_job_now_ms(job) - loop->lateness_ms;
-    const int64_t until_ms = watermark - watermark % loop->window_ms;
-    const bool was_open = *reported_ms >= until_ms - loop->window_ms;
-    *reported_ms = kt_sim_job_now_ms(job);
-    if (until_ms <= knowledge->closed_until_ms || !was_open) {
+    bool decided = false;
+    const int64_t reported_ms = run->reported_ms;
+    run->reported_ms = kt_sim_job_now_ms(run->job);
+    err = learn(run, reported_ms, &decided, error);
+    if (err != KT_ERR_OK) {
+        return err;
+    }
+    run->level_windows += decided;
+    if (run->knowledge.rescale_waits) {
+        get_parallelism(run, run->before);
+        actuate(run);
+        return show(run, run->before, error);
+    }
+    if (decided && asks_for_no_change(&run->knowledge)) {
+        run->settled = true;
+        judge(run);
+    }
+    return show(run, NULL, error);
+}
+
+static void count_surplus(struct run *run) {
+    for (int i = 0; i < run->spec.count; i++) {
+        if (run->spec.operators[i].scaled) {
+            const int surplus = kt_sim_job_parallelism(run->job, i) - run->truth.optimum[i];
+            run->score->surplus_cores += surplus > 0 ? surplus : 0;
+            run->score->optimum_cores += run->truth.optimum[i];
+        }
+    }
+}
+
+/* As if enough time had passed since the last level: a window goes by that nobody sees. */
+static void pass_unseen(struct run *run) {
+    const int64_t until_ms = kt_sim_job_now_ms(run->job) + run->loop->window_ms;
+    kt_sim_job_settle(run->job);
+    kt_sim_job_advance(run->job, until_ms, run->rates);
+    kt_sim_job_settle(run->job);
+    run->next_report_ms = until_ms;
+    run->backlog = kt_sim_job_backlog(run->job);
+}
+
+static enum kt_err begin_level(struct run *run, int level, struct kt_error *error) {
+    const struct kt_sim_loop *loop = run->loop;
+    run->level = level;
+    run->rates = loop->levels[level].rate;
+    run->judged = false;
+    run->level_windows = 0;
+    const bool goes_on = level > 0 && loop->protocol == KT_SIM_TUNINGS;
+    if (goes_on) {
+        pass_unseen(run);
+    }
+    if (loop->drift_level > 0 && level == loop->drift_level) {
+        run->spec.drift.second = kt_sim_job_second(run->job);
+    }
+    refresh_truth(run);
+    run->level_start_ms = kt_sim_job_now_ms(run->job);
+    if (!goes_on) {
         return KT_ERR_OK;
     }
-    err = loop->controller.learn(loop->controller.ctx, until_ms, knowledge, error);
+    run->next_report_ms += loop->poll_ms;
+    return report(run, error);
+}
+
+static bool level_is_over(const struct run *run, int64_t level_end_ms) {
+    if (run->loop->protocol == KT_SIM_OVER_TIME) {
+        return kt_sim_job_now_ms(run->job) >= level_end_ms;
+    }
+    return run->settled || run->level_windows >= run->loop->windows_max;
+}
+
+static enum kt_err run_level(struct run *run, int level, struct kt_error *error) {
+    const struct kt_sim_loop *loop = run->loop;
+    enum kt_err err = begin_level(run, level, error);
+    const int64_t end_ms = loop->protocol == KT_SIM_OVER_TIME
+                               ? run->level_start_ms + loop->levels[level].duration_ms
+                               : INT64_MAX;
+    while (err == KT_ERR_OK && !level_is_over(run, end_ms)) {
+        const int64_t until_ms = run->next_report_ms < end_ms ? run->next_report_ms : end_ms;
+        advance(run, until_ms);
+        if (until_ms == run->next_report_ms) {
+            run->next_report_ms += loop->poll_ms;
+            err = report(run, error);
+        }
+    }
     if (err == KT_ERR_OK) {
-        actuate(loop->spec, job, knowledge, score);
+        run->score->unsettled += loop->protocol == KT_SIM_TUNINGS && !run->settled;
+        count_surplus(run);
     }
     return err;
 }
 
 enum kt_err kt_sim_loop_run(const struct kt_sim_loop *loop, struct kt_sim_score *score,
                             struct kt_error *error) {
-    *score = (struct kt_sim_score){.load_changes = loop->levels_count};
-    struct kt_arena arena;
-    kt_arena_init(&arena, 1 << 16, 1 << 26);
-    struct kt_sim_knowledge knowledge = {.closed_until_ms = loop->start_ms};
-    struct kt_sim_job *job = kt_sim_job_new(loop->spec, loop->seed, loop->start_ms, NULL);
+    assert(loop->levels_count > 0 && loop->window_ms % loop->poll_ms == 0);
+    assert(loop->protocol == KT_SIM_OVER_TIME || (loop->lateness_ms == 0 && loop->windows_max > 0));
+    *score = (struct kt_sim_score){.tunings = loop->levels_count};
+    struct run *run = calloc(1, sizeof *run);
+    if (run == NULL) {
+        return kt_fail(error, KT_ERR_NOMEM, "no memory for a simulated run");
+    }
+    run->loop = loop;
+    run->spec = *loop->spec;
+    run->score = score;
+    run->rates = loop->levels[0].rate;
+    run->reported_ms = INT64_MIN;
+    run->next_report_ms = loop->start_ms + loop->poll_ms;
+    run->knowledge.closed_until_ms = loop->start_ms;
+    if (loop->drift_level > 0) {
+        run->spec.drift.second = INFINITY;
+    }
+    kt_arena_init(&run->arena, 1 << 16, 1 << 26);
+    run->job = kt_sim_job_new(&run->spec, loop->seed, loop->start_ms, NULL);
     enum kt_err err = KT_ERR_OK;
-    if (job == NULL) {
+    if (run->job == NULL) {
         err = kt_fail(error, KT_ERR_NOMEM, "no memory for a simulated job");
         goto out;
     }
-    int64_t now_ms = loop->start_ms;
-    int64_t level_end_ms = loop->start_ms;
-    int64_t reported_ms = INT64_MIN;
+    refresh_truth(run);
+    err = show(run, NULL, error);
     for (int i = 0; i < loop->levels_count && err == KT_ERR_OK; i++) {
-        const double *rates = loop->levels[i].rate;
-        level_end_ms += loop->levels[i].duration_ms;
-        while (now_ms < level_end_ms && err == KT_ERR_OK) {
-            now_ms += loop->poll_ms;
-            kt_sim_job_advance(job, now_ms, rates);
-            score_tick(score, loop->spec, job, rates, (double)loop->poll_ms / 1000.0);
-            err = loop_tick(loop, job, &arena, &reported_ms, &knowledge, score, error);
-            if (err == KT_ERR_OK && loop->observe != NULL) {
-                err = loop->observe(loop->observe_ctx, loop, job, &knowledge, rates, error);
-            }
-        }
+        err = run_level(run, i, error);
     }
 out:
-    kt_sim_job_free(job);
-    kt_arena_free(&arena);
+    kt_sim_job_free(run->job);
+    kt_arena_free(&run->arena);
+    free(run);
     return err;
 }

@@ -196,15 +196,12 @@ static enum kt_err demo_learn(void *ctx, int64_t until_ms, struct kt_sim_knowled
 }
 
 /* Shows the loop and keeps the pace: so much real time per report. */
-static enum kt_err demo_observe(void *ctx, const struct kt_sim_loop *loop,
-                                const struct kt_sim_job *job,
-                                const struct kt_sim_knowledge *knowledge,
-                                const double *source_rates, struct kt_error *error) {
+static enum kt_err demo_observe(void *ctx, const struct kt_sim_view *view, struct kt_error *error) {
     struct demo *demo = ctx;
     if (interrupted) {
         return kt_fail(error, KT_ERR_STOPPED, "interrupted");
     }
-    kt_demo_view_frame(&demo->view, loop, job, knowledge, source_rates);
+    kt_demo_view_frame(&demo->view, view);
     if (demo->tick_s <= 0.0) {
         return KT_ERR_OK;
     }
@@ -252,7 +249,8 @@ static enum kt_err run_ds2(const struct kt_config *config, struct kt_sim_loop lo
     struct kt_settings settings = config->settings;
     settings.defaults.policy.policy = KT_STR("ds2");
     struct kt_sim_local *local;
-    enum kt_err err = kt_sim_local_new(&settings, loop.spec, &local, error);
+    enum kt_err err =
+        kt_sim_local_new(&settings, loop.spec, (struct kt_sim_tap){NULL, NULL}, &local, error);
     if (err != KT_ERR_OK) {
         return err;
     }

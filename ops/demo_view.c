@@ -53,30 +53,27 @@ void kt_demo_view_begin(struct kt_demo_view *view, FILE *out, const struct kt_si
 }
 
 /* Records/s of all sources. */
-static double offered(const struct kt_sim_spec *spec, const double *source_rates) {
+static double offered(const struct kt_sim_view *sim) {
     double sum = 0.0;
-    for (int i = 0; i < spec->count; i++) {
-        sum += spec->operators[i].inputs_count == 0 ? source_rates[i] : 0.0;
+    for (int i = 0; i < sim->spec->count; i++) {
+        sum += sim->spec->operators[i].inputs_count == 0 ? sim->source_rates[i] : 0.0;
     }
     return sum;
 }
 
-static void draw_operators(const struct kt_demo_view *view, const struct kt_sim_loop *loop,
-                           const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
-                           const double *source_rates) {
-    double lambda[KT_SIM_OPERATORS_MAX];
-    int optimum[KT_SIM_OPERATORS_MAX];
-    kt_sim_optimum(loop->spec, source_rates, kt_sim_job_second(job), lambda, optimum);
+static void draw_operators(const struct kt_demo_view *view, const struct kt_sim_view *sim) {
+    const struct kt_sim_spec *spec = sim->spec;
+    const struct kt_sim_knowledge *knowledge = sim->knowledge;
     fprintf(view->out, "%s  %-16s %11s %9s %12s %14s %7s%s\033[K\n", dim(view), "operator",
             "parallelism", "(optimum)", "λ (rec/s)  ", "ability (rec/s)", "busy", plain(view));
-    for (int i = 0; i < loop->spec->count; i++) {
-        const int p = kt_sim_job_parallelism(job, i);
-        const bool under = kt_sim_ability(loop->spec, i, p, kt_sim_job_second(job)) < lambda[i];
-        fprintf(view->out, "  %-16s %s%11d%s %9d", loop->spec->operators[i].name,
-                under             ? "\033[31m"
-                : p == optimum[i] ? "\033[32m"
-                                  : "",
-                p, PLAIN, optimum[i]);
+    for (int i = 0; i < spec->count; i++) {
+        const int p = kt_sim_job_parallelism(sim->job, i);
+        const bool under = kt_sim_ability(spec, i, p, kt_sim_job_second(sim->job)) < sim->lambda[i];
+        fprintf(view->out, "  %-16s %s%11d%s %9d", spec->operators[i].name,
+                under                  ? "\033[31m"
+                : p == sim->optimum[i] ? "\033[32m"
+                                       : "",
+                p, PLAIN, sim->optimum[i]);
         if (knowledge->operators[i].known) {
             fprintf(view->out, " %11.0f %15.0f %5.0f %%\033[K\n", knowledge->operators[i].lambda,
                     knowledge->operators[i].ability, 100.0 * knowledge->operators[i].busy);
@@ -114,9 +111,10 @@ static void draw_reason(const struct kt_demo_view *view, const char *text) {
 }
 
 /* The picture on a terminal; the lines of the last one are drawn over. */
-static void draw(struct kt_demo_view *view, const struct kt_sim_loop *loop,
-                 const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
-                 const double *source_rates) {
+static void draw(struct kt_demo_view *view, const struct kt_sim_view *sim) {
+    const struct kt_sim_loop *loop = sim->loop;
+    const struct kt_sim_job *job = sim->job;
+    const struct kt_sim_knowledge *knowledge = sim->knowledge;
     char now[16], total[16], decided[16];
     fputs(WRAP_OFF, view->out);
     if (view->lines > 0) {
@@ -124,11 +122,10 @@ static void draw(struct kt_demo_view *view, const struct kt_sim_loop *loop,
     }
     fprintf(view->out, "%s%s of %s%s  offered %s%.0f/s%s  backlog %.0f  phase %s%s\033[K\n\033[K\n",
             bold(view), clock_text(kt_sim_job_now_ms(job) - loop->start_ms, now),
-            clock_text(view->total_ms, total), plain(view), bold(view),
-            offered(loop->spec, source_rates), plain(view), kt_sim_job_backlog(job),
-            kt_enum_symbol(&kt_phase_type, knowledge->phase),
+            clock_text(view->total_ms, total), plain(view), bold(view), offered(sim), plain(view),
+            kt_sim_job_backlog(job), kt_enum_symbol(&kt_phase_type, knowledge->phase),
             kt_sim_job_is_running(job) ? "" : " (restarting)");
-    draw_operators(view, loop, job, knowledge, source_rates);
+    draw_operators(view, sim);
     if (knowledge->decisions > 0) {
         fprintf(view->out, "\033[K\n  %s  %s%s%s (%s)\033[K\n",
                 clock_text(knowledge->decided_at_ms - loop->start_ms, decided), bold(view),
@@ -143,12 +140,12 @@ static void draw(struct kt_demo_view *view, const struct kt_sim_loop *loop,
 }
 
 /* A line for a new load and one for each decision, where there is no terminal. */
-static void tell(struct kt_demo_view *view, const struct kt_sim_loop *loop,
-                 const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
-                 const double *source_rates) {
+static void tell(struct kt_demo_view *view, const struct kt_sim_view *sim) {
+    const struct kt_sim_loop *loop = sim->loop;
+    const struct kt_sim_knowledge *knowledge = sim->knowledge;
     char now[16];
-    const int64_t at_ms = kt_sim_job_now_ms(job) - loop->start_ms;
-    const double source_rate = offered(loop->spec, source_rates);
+    const int64_t at_ms = kt_sim_job_now_ms(sim->job) - loop->start_ms;
+    const double source_rate = offered(sim);
     if (source_rate < view->source_rate || source_rate > view->source_rate) {
         fprintf(view->out, "%s  load      %.0f records/s\n", clock_text(at_ms - loop->poll_ms, now),
                 source_rate);
@@ -176,16 +173,14 @@ static void tell(struct kt_demo_view *view, const struct kt_sim_loop *loop,
     }
 }
 
-void kt_demo_view_frame(struct kt_demo_view *view, const struct kt_sim_loop *loop,
-                        const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
-                        const double *source_rates) {
+void kt_demo_view_frame(struct kt_demo_view *view, const struct kt_sim_view *sim) {
     if (view->terminal) {
-        draw(view, loop, job, knowledge, source_rates);
+        draw(view, sim);
     } else {
-        tell(view, loop, job, knowledge, source_rates);
+        tell(view, sim);
     }
-    view->decisions = knowledge->decisions;
-    view->source_rate = offered(loop->spec, source_rates);
+    view->decisions = sim->knowledge->decisions;
+    view->source_rate = offered(sim);
     fflush(view->out);
 }
 
@@ -204,8 +199,8 @@ void kt_demo_view_summary(struct kt_demo_view *view, const struct kt_sim_score *
             "kontune", "DS2", plain(view));
     summary_row(view, "reconfigurations", kontune->reconfigurations, ds2->reconfigurations, 0);
     summary_row(view, "reconfigurations per load change",
-                (double)kontune->reconfigurations / kontune->load_changes,
-                (double)ds2->reconfigurations / ds2->load_changes, 2);
+                (double)kontune->reconfigurations / kontune->tunings,
+                (double)ds2->reconfigurations / ds2->tunings, 2);
     summary_row(view, "minutes with too little parallelism", kontune->under_provisioned_s / 60.0,
                 ds2->under_provisioned_s / 60.0, 1);
     summary_row(view, "cores used beyond the optimum (%)",

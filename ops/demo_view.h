@@ -19,9 +19,7 @@ struct kt_demo_view {
 
 void kt_demo_view_begin(struct kt_demo_view *view, FILE *out, const struct kt_sim_spec *spec,
                         const struct kt_sim_level *levels, int levels_count, int64_t poll_ms);
-void kt_demo_view_frame(struct kt_demo_view *view, const struct kt_sim_loop *loop,
-                        const struct kt_sim_job *job, const struct kt_sim_knowledge *knowledge,
-                        const double *source_rates);
+void kt_demo_view_frame(struct kt_demo_view *view, const struct kt_sim_view *sim);
 void kt_demo_view_end(struct kt_demo_view *view);
 void kt_demo_view_summary(struct kt_demo_view *view, const struct kt_sim_score *kontune,
                           const struct kt_sim_score *ds2);

@@ -380,7 +380,6 @@ enum kt_err kt_sim_loop_run(const struct kt_sim_loop *loop, struct kt_sim_score 
         goto out;
     }
     refresh_truth(run);
-    err = show(run, NULL, error);
     for (int i = 0; i < loop->levels_count && err == KT_ERR_OK; i++) {
         err = run_level(run, i, error);
     }

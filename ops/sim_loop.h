@@ -124,7 +124,8 @@ struct kt_sim_loop {
     int64_t window_ms;   /* of the controller */
     int64_t lateness_ms; /* of the controller */
     struct kt_sim_controller controller;
-    /* Called at the start and after each report; may be NULL. A result but KT_ERR_OK ends the run.
+    /* Called after each report, also when the job restarts and reports nothing; may be NULL. A
+     * result but KT_ERR_OK ends the run.
      */
     enum kt_err (*observe)(void *ctx, const struct kt_sim_view *view, struct kt_error *error);
     void *observe_ctx;

@@ -9,8 +9,7 @@
 
 #include <stddef.h>
 
-/* The job at one report; the first is that of the start. Times are seconds since the start of the
- * run, in ascending order. */
+/* The job at one report. Times are seconds since the start of the run, in ascending order. */
 struct kt_sim_trace_tick {
     double second;
     double offered; /* records/s that all sources together had to emit since the last tick */

@@ -59,26 +59,21 @@ struct watch {
     double backlog_at_end;
 };
 
-static enum kt_err watch_level_ends(void *ctx, const struct kt_sim_loop *loop,
-                                    const struct kt_sim_job *job,
-                                    const struct kt_sim_knowledge *knowledge,
-                                    const double *source_rates, struct kt_error *error) {
-    (void)knowledge;
+static enum kt_err watch_level_ends(void *ctx, const struct kt_sim_view *view,
+                                    struct kt_error *error) {
     (void)error;
+    const struct kt_sim_job *job = view->job;
     struct watch *watch = ctx;
-    if ((kt_sim_job_now_ms(job) - loop->start_ms) % levels[0].duration_ms != 0) {
+    if ((kt_sim_job_now_ms(job) - view->loop->start_ms) % levels[0].duration_ms != 0) {
         return KT_ERR_OK;
     }
-    double lambda[KT_SIM_OPERATORS_MAX];
-    int optimum[KT_SIM_OPERATORS_MAX];
-    kt_sim_optimum(loop->spec, source_rates, kt_sim_job_second(job), lambda, optimum);
     bool enough = true, tight = true;
-    for (int i = 0; i < loop->spec->count; i++) {
+    for (int i = 0; i < view->spec->count; i++) {
         const int p = kt_sim_job_parallelism(job, i);
         /* 1 % of headroom more or less is within the noise of what can be measured. */
-        enough =
-            enough && kt_sim_ability(loop->spec, i, p, kt_sim_job_second(job)) >= 0.99 * lambda[i];
-        tight = tight && p <= optimum[i] + 1;
+        enough = enough &&
+                 kt_sim_ability(view->spec, i, p, kt_sim_job_second(job)) >= 0.99 * view->lambda[i];
+        tight = tight && p <= view->optimum[i] + 1;
     }
     watch->sufficient_at_end += enough;
     watch->backlog_at_end = kt_sim_job_backlog(job);
@@ -93,7 +88,9 @@ static struct kt_sim_score run(const char *policy, struct watch *watch) {
     kt_settings_default(&settings);
     settings.defaults.policy.policy = kt_str_of(policy);
     struct kt_sim_local *local;
-    assert_int_equal(kt_sim_local_new(&settings, &chain, &local, &error), KT_ERR_OK);
+    assert_int_equal(
+        kt_sim_local_new(&settings, &chain, (struct kt_sim_tap){NULL, NULL}, &local, &error),
+        KT_ERR_OK);
     *watch = (struct watch){0};
     const struct kt_sim_loop loop = {.spec = &chain,
                                      .levels = levels,
@@ -114,7 +111,7 @@ static struct kt_sim_score run(const char *policy, struct watch *watch) {
     }
     printf("%-9s %3d reconfigurations for %d loads, %4.1f min under, cores %+.0f %%, backlog at "
            "most %.0f; %d levels end sufficient, %d tight\n",
-           policy, score.reconfigurations, score.load_changes, score.under_provisioned_s / 60,
+           policy, score.reconfigurations, score.tunings, score.under_provisioned_s / 60,
            100 * (score.core_s / score.optimum_core_s - 1), score.backlog_max,
            watch->sufficient_at_end, watch->tight_at_end);
     return score;

@@ -193,6 +193,10 @@ int kt_csv_column(const struct kt_csv *csv, const char *name) {
     return -1;
 }
 
+const char *kt_csv_column_name(const struct kt_csv *csv, int column) {
+    return column >= 0 && (size_t)column < csv->column_count ? csv->columns[column] : NULL;
+}
+
 enum kt_err kt_csv_next(struct kt_csv *csv, struct kt_error *error) {
     enum kt_err err = read_line(csv, error);
     if (err == KT_ERR_OK) {

@@ -25,6 +25,8 @@ void kt_csv_close(struct kt_csv *csv);
 
 /* Index of a column of the header, or -1. */
 int kt_csv_column(const struct kt_csv *csv, const char *name);
+/* Its name, or NULL behind the last one. */
+const char *kt_csv_column_name(const struct kt_csv *csv, int column);
 
 /* Reads the next record. KT_ERR_NOT_FOUND at the end; KT_ERR_PARSE: malformed, or not as many
  * fields as the header has. */

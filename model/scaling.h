@@ -21,6 +21,8 @@
 #include "schemas/error.h"
 #include "schemas/evidence.h"
 
+#include <stdbool.h>
+
 /* The constants of the model; kt_scaling_model_default is what runs. Others exist for the ablation
  * in the simulator only. */
 struct kt_scaling_model {
@@ -38,24 +40,26 @@ struct kt_scaling_model {
 };
 extern const struct kt_scaling_model kt_scaling_model_default;
 
-/* A workspace: one per thread; what it holds between calls never influences an answer. It allocates
- * at the first fits and grows to the largest seen. */
+/* A workspace: one per thread; what it holds between calls never influences an answer. All of its
+ * 2.7 MB are taken at once, untouched until needed: no later call allocates. */
 struct kt_scaling;
 struct kt_scaling *kt_scaling_new(const struct kt_scaling_model *model); /* NULL: out of memory */
 void kt_scaling_free(struct kt_scaling *scaling);
 
 struct kt_scaling_question {
-    const struct kt_observation_group *groups; /* oldest first, 1…KT_GROUPS_MAX */
+    const struct kt_observation_group *groups; /* 1…KT_GROUPS_MAX; window ends ascending,
+                                                  generations not descending */
     size_t count;
-    const int64_t *change_points_ms; /* ascending */
-    size_t change_points;
+    const int64_t *change_points_ms; /* ascending; a group lies before one if its window ended
+                                        earlier */
+    size_t change_points;            /* at most KT_CHANGE_POINTS_MAX */
     enum kt_law_keyed keyed;
     int32_t key_groups; /* N, the vertex's maximum parallelism; 0: not known (not keyed then) */
     const double *law_prior; /* of KT_LAWS laws, sums to 1; NULL: the library's own */
 };
 
 struct kt_scaling_fit {
-    double log_marginal_likelihood; /* over laws and scales, without the change point */
+    double log_marginal_likelihood; /* over laws and scales, without the change point (scaling.c) */
     bool change_point;              /* the newest group begins a new level: to be remembered */
     struct kt_law law;              /* the most probable one */
     double law_probability;
@@ -63,23 +67,36 @@ struct kt_scaling_fit {
 };
 
 /* Conditions the workspace on the observations. KT_ERR_INVALID: no group, or values out of range;
- * KT_ERR_NUMERIC: a covariance that cannot be factorised, which the wiggle and noise on its
- * diagonal rule out for finite input. */
+ * KT_ERR_NUMERIC: a covariance that cannot be factorised, which the bounds on weights and
+ * generations (scaling.c) rule out. After an error there is nothing to predict from. */
 KT_MUST_CHECK enum kt_err kt_scaling_fit(struct kt_scaling *scaling,
                                          const struct kt_scaling_question *question,
                                          struct kt_scaling_fit *fit, struct kt_error *error);
 
 /* After a fit. F(p) = Σ w Φ((μ(p) + ln p − ln λ) / √v(p)): the probability that parallelism p ≥ 1
- * keeps up with λ > 0 records/s, by the observations alone. */
+ * keeps up with λ > 0 records/s, by the observations alone. Remembered until λ or the fit
+ * changes. */
 double kt_scaling_keeps_up(struct kt_scaling *scaling, int32_t parallelism, double lambda);
 
-/* After a fit: E[PA(p)] and its standard deviation, records/s over all subtasks (of the median of
- * each component; laws and scales averaged). */
+/* The smallest p of first…last with F(p) ≥ probability; 0: none. first ≥ 1. Up to 512 every p is
+ * looked at; beyond, where p and p + p/256 hardly differ, such steps and a bisection of the one
+ * that succeeds. */
+int32_t kt_scaling_smallest(struct kt_scaling *scaling, double lambda, double probability,
+                            int32_t first, int32_t last);
+
+/* After a fit: E[PA(p)] and its standard deviation, records/s over all subtasks. A component counts
+ * with its median m = p exp(min(μ(p), μ(1) + 1)), which no superlinear extrapolation runs away
+ * with, and with the variance m² (exp(v) − 1) about it; stddev may be NULL. */
 void kt_scaling_predict(struct kt_scaling *scaling, int32_t parallelism, double *mean,
                         double *stddev);
 
+/* The smallest p of 1…last whose E[PA(p)] reaches `share` (0…1) of the largest there, in the steps
+ * of kt_scaling_smallest; 0 without a fit. */
+int32_t kt_scaling_best(struct kt_scaling *scaling, double share, int32_t last);
+
 /* After a fit: log marginal likelihood of each of KT_LAWS laws, scales summed over; for warm starts
- * of other operators (kt_laws_shared_prior). */
+ * of other operators (kt_laws_shared_prior). Where no law with key groups took part, they have the
+ * likelihood of their twin without: the observations tell nothing about key groups then. */
 void kt_scaling_law_likelihoods(const struct kt_scaling *scaling, double *log_likelihood);
 
 #endif

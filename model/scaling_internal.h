@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Inside of the scaling surrogate, shared by its two files: conditioning on observations
+ * (scaling.c) and prediction (scaling_predict.c).
+ *
+ * The symbols of both. A scale is one pair (a, ν). Under it the n groups have the covariance
+ * C = UᵀU. One triangular solve per scale gives X = U⁻ᵀ [S, y, h, u]: S the shapes of the laws
+ * without key groups at the groups' parallelisms, y the observations, h = ln(e(p) / p) what key
+ * groups add to a law, u = 1 for all groups but the newest. So U⁻ᵀ(y − S_m) is a difference of two
+ * columns, of three with key groups.
+ *
+ * A change point at the newest group adds σ uuᵀ to C, σ = change_sd². With q = U⁻ᵀu, z = U⁻ᵀ(y −
+ * S_m) and b = U⁻ᵀk*, and κ = σ / (1 + σ qᵀq),
+ *
+ *     (y − S_m)ᵀC'⁻¹(y − S_m) = zᵀz − κ (qᵀz)²        ln|C'| = ln|C| + ln(1 + σ qᵀq)
+ *     k*ᵀC'⁻¹(y − S_m)        = bᵀz − κ (qᵀb)(qᵀz)    k*ᵀC'⁻¹k* = bᵀb − κ (qᵀb)²
+ *
+ * so that it needs neither a factor nor a solve of its own. */
+#ifndef KT_MODEL_SCALING_INTERNAL_H
+#define KT_MODEL_SCALING_INTERNAL_H
+
+#include "model/scaling.h"
+
+#define POINTS KT_GROUPS_MAX
+#define SCALES 8 /* amplitudes × noises */
+
+/* Columns of X. */
+#define COLUMN_Y 186 /* = KT_LAWS_SHAPES */
+#define COLUMN_H 187
+#define COLUMN_U 188
+#define COLUMNS  192 /* whole cache lines */
+
+/* Parallelisms predicted at once. */
+#define BLOCK 8
+
+#define SHAPE_CACHE 512
+#define MEMO        1024
+
+/* The laws of one scale that are worth predicting with, those without key groups first. */
+struct part {
+    size_t unkeyed;
+    size_t count;
+    uint16_t column[KT_LAWS]; /* of the scale's kept columns */
+    double weight[KT_LAWS];
+    double cross[KT_LAWS]; /* κ qᵀz; 0 without the change point */
+    double first[KT_LAWS]; /* μ(1), once first_known */
+};
+
+struct scale {
+    double amplitude;
+    double noise;
+    double ln_prior;
+    double u[POINTS * POINTS];       /* row-major, upper triangle, rows of n */
+    double inverse_root[POINTS];     /* 1 / Uₖₖ */
+    double solved[POINTS * COLUMNS]; /* X, by rows; later the kept columns of it */
+    double y[POINTS];                /* three columns of X */
+    double h[POINTS];
+    double q[POINTS];
+    double q_square;                   /* qᵀq */
+    double change;                     /* κ */
+    double log_likelihood[2][KT_LAWS]; /* by law; without and with the change point */
+    double relative[2][KT_LAWS];       /* exp(those with priors − best) */
+    double best[2];
+    double sum[2];         /* of relative */
+    double cross[KT_LAWS]; /* qᵀz by law */
+    size_t kept;
+    uint16_t law[KT_LAWS_SHAPES]; /* the kept columns' places among the shapes */
+    struct part part[2];
+};
+
+/* The parallelisms that are predicted at once; unused places repeat the last. */
+struct block {
+    size_t count;
+    int32_t parallelism[BLOCK];
+    double ln_p[BLOCK];
+    double key_loss[BLOCK];             /* ln(e(p) / p) */
+    double shape[BLOCK * COLUMNS];      /* by parallelism */
+    double correlation[POINTS * BLOCK]; /* by group */
+    double fixed[POINTS * BLOCK];       /* what of k* does not depend on the scale */
+    double b[POINTS * BLOCK];
+    double line[BLOCK * COLUMNS]; /* S − bᵀX by parallelism and kept column */
+};
+
+struct shape_entry {
+    int32_t parallelism; /* 0: free */
+    double shape[KT_LAWS_SHAPES];
+};
+
+struct memo {
+    uint64_t stamp;
+    int32_t parallelism;
+    double value;
+};
+
+struct kt_scaling {
+    struct kt_scaling_model model;
+    double ln_library[3][KT_LAWS]; /* ln of kt_laws_prior by what is known of the input */
+
+    /* The question. */
+    size_t n; /* 0: nothing to predict from */
+    int32_t parallelism[POINTS];
+    double ln_p[POINTS];
+    double y[POINTS];
+    double weight[POINTS];
+    int32_t key_groups;
+    bool with_keyed;     /* laws with key groups take part */
+    bool with_change;    /* the newest group may begin a level */
+    double observations; /* in all groups */
+    double scatter;
+    double correlation[POINTS * POINTS]; /* upper triangles */
+    double fixed[POINTS * POINTS];       /* what does not depend on the scale */
+    double right[POINTS * COLUMNS];      /* S, y, h, u */
+    double ln_law[KT_LAWS];              /* ln prior; −∞: takes no part */
+
+    /* The posterior. */
+    size_t scales;
+    struct scale scale[SCALES];
+    double total; /* Σ weights of the kept components */
+    bool changed; /* components with the change point are among them */
+
+    /* Prediction. */
+    bool first_known;
+    double lambda;
+    uint64_t stamp;      /* of (fit, λ) */
+    uint64_t mean_stamp; /* of the fit */
+    struct memo keeps_up[MEMO];
+    struct memo mean[MEMO];
+    struct block block;
+    struct shape_entry shapes[SHAPE_CACHE];
+};
+
+/* The shapes of the laws without key groups at p; the pointer holds until another p is asked. */
+const double *kt_scaling_shape(struct kt_scaling *scaling, int32_t parallelism);
+
+#endif

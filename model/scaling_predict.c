@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The scaling surrogate: prediction (symbols in scaling_internal.h).
+ *
+ * Parallelisms are predicted in blocks, so that the solves b = U⁻ᵀk* and the products bᵀX are
+ * matrices: a scan over many parallelisms is what a policy does. What a scan found out is
+ * remembered until λ or the fit changes, since the next question is about the same ones. */
+#include "model/scaling_internal.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <string.h>
+
+/* Least variance of a prediction. */
+#define VARIANCE_MIN 1e-8
+
+/* Φ(−7.2) = 3e-13: beyond, it is taken as 0 or 1. */
+#define Z_MAX 7.2
+
+/* Up to twice this a scan takes every parallelism; beyond, steps of p / SCAN_FINENESS. */
+#define SCAN_FINENESS 256
+
+/* One part's predictions at the block's place w: without (keyed = 0, the first `unkeyed`
+ * components) or with key groups, μ = line[column] + offset[keyed] − lever · cross. */
+struct view {
+    struct part *part;
+    size_t w;
+    const double *line;
+    double offset[2];
+    double lever; /* qᵀb with the change point, 0 without */
+    double variance;
+};
+
+/* Takes up what one part says of the block's place view->w. */
+typedef void take_fn(struct kt_scaling *scaling, const struct view *view, void *ctx);
+
+static double mu_of(const struct view *view, size_t c) {
+    const struct part *part = view->part;
+    return view->line[part->column[c]] + view->offset[c >= part->unkeyed] -
+           view->lever * part->cross[c];
+}
+
+static void set_block(struct kt_scaling *scaling, const int32_t *parallelism, size_t count) {
+    const struct kt_scaling_model *model = &scaling->model;
+    struct block *block = &scaling->block;
+    block->count = count;
+    for (size_t w = 0; w < BLOCK; w++) {
+        int32_t p = parallelism[w < count ? w : count - 1];
+        block->parallelism[w] = p;
+        block->ln_p[w] = log(p);
+        block->key_loss[w] = kt_laws_key_loss(p, scaling->key_groups);
+        memcpy(block->shape + w * COLUMNS, kt_scaling_shape(scaling, p),
+               KT_LAWS_SHAPES * sizeof *block->shape);
+    }
+    for (size_t i = 0; i < scaling->n; i++)
+        for (size_t w = 0; w < BLOCK; w++) {
+            double d = (block->ln_p[w] - scaling->ln_p[i]) / model->length_scale;
+            bool same = block->parallelism[w] == scaling->parallelism[i];
+            block->correlation[i * BLOCK + w] = exp(-0.5 * d * d);
+            block->fixed[i * BLOCK + w] =
+                model->vague_variance + (same ? model->wiggle * model->wiggle : 0);
+        }
+}
+
+/* b = U⁻ᵀk* at the block's places. */
+static void solve_block(struct kt_scaling *scaling, const struct scale *scale) {
+    struct block *block = &scaling->block;
+    size_t n = scaling->n;
+    double variance = scale->amplitude * scale->amplitude;
+    for (size_t i = 0; i < n * BLOCK; i++)
+        block->b[i] = block->fixed[i] + variance * block->correlation[i];
+    for (size_t k = 0; k < n; k++) {
+        double *restrict known = block->b + k * BLOCK;
+        for (size_t w = 0; w < BLOCK; w++)
+            known[w] *= scale->inverse_root[k];
+        for (size_t i = k + 1; i < n; i++) {
+            double *restrict rest = block->b + i * BLOCK;
+            double u = scale->u[k * n + i];
+            for (size_t w = 0; w < BLOCK; w++)
+                rest[w] -= u * known[w];
+        }
+    }
+}
+
+static void fill_lines(struct kt_scaling *scaling, const struct scale *scale) {
+    struct block *block = &scaling->block;
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, BLOCK, (int)scale->kept, (int)scaling->n,
+                1, block->b, BLOCK, scale->solved, COLUMNS, 0, block->line, COLUMNS);
+    for (size_t w = 0; w < block->count; w++) {
+        const double *shape = block->shape + w * COLUMNS;
+        double *line = block->line + w * COLUMNS;
+        for (size_t c = 0; c < scale->kept; c++)
+            line[c] = shape[scale->law[c]] - line[c];
+    }
+}
+
+static void take_place(struct kt_scaling *scaling, struct scale *scale, size_t w, take_fn *take,
+                       void *ctx) {
+    const struct kt_scaling_model *model = &scaling->model;
+    const struct block *block = &scaling->block;
+    double b_b = 0;
+    double b_y = 0;
+    double b_h = 0;
+    double b_q = 0;
+    for (size_t i = 0; i < scaling->n; i++) {
+        double b = block->b[i * BLOCK + w];
+        b_b += b * b;
+        b_y += b * scale->y[i];
+        b_h += b * scale->h[i];
+        b_q += b * scale->q[i];
+    }
+    double prior =
+        model->vague_variance + scale->amplitude * scale->amplitude + model->wiggle * model->wiggle;
+    for (int changed = 0; changed <= scaling->changed; changed++) {
+        if (scale->part[changed].count == 0)
+            continue;
+        struct view view = {.part = &scale->part[changed],
+                            .w = w,
+                            .line = block->line + w * COLUMNS,
+                            .offset = {b_y, b_y - b_h + block->key_loss[w]},
+                            .lever = changed ? b_q : 0};
+        double known = changed ? b_b - scale->change * b_q * b_q : b_b;
+        view.variance = fmax(prior - known, VARIANCE_MIN);
+        take(scaling, &view, ctx);
+    }
+}
+
+/* Every part's predictions at `count` ≤ BLOCK parallelisms. */
+static void predict(struct kt_scaling *scaling, const int32_t *parallelism, size_t count,
+                    take_fn *take, void *ctx) {
+    set_block(scaling, parallelism, count);
+    for (size_t s = 0; s < scaling->scales; s++) {
+        struct scale *scale = &scaling->scale[s];
+        if (scale->kept == 0)
+            continue;
+        solve_block(scaling, scale);
+        fill_lines(scaling, scale);
+        for (size_t w = 0; w < count; w++)
+            take_place(scaling, scale, w, take, ctx);
+    }
+}
+
+struct keeping_up {
+    double ln_lambda;
+    double sum[BLOCK];
+};
+
+static void take_keeping_up(struct kt_scaling *scaling, const struct view *view, void *ctx) {
+    struct keeping_up *keeping = ctx;
+    const struct part *part = view->part;
+    double room = scaling->block.ln_p[view->w] - keeping->ln_lambda;
+    double per_sd = 1 / sqrt(view->variance);
+    double sum = 0;
+    for (size_t c = 0; c < part->count; c++) {
+        double z = (mu_of(view, c) + room) * per_sd;
+        if (z > Z_MAX)
+            sum += part->weight[c];
+        else if (z > -Z_MAX)
+            sum += part->weight[c] * 0.5 * erfc(-z * M_SQRT1_2);
+    }
+    keeping->sum[view->w] += sum;
+}
+
+struct moments {
+    bool known[BLOCK];
+    double origin[BLOCK]; /* the first median: both moments are taken about it */
+    double mean[BLOCK];
+    double square[BLOCK];
+};
+
+static void take_moments(struct kt_scaling *scaling, const struct view *view, void *ctx) {
+    struct moments *moments = ctx;
+    const struct part *part = view->part;
+    size_t w = view->w;
+    double p = scaling->block.parallelism[w];
+    double own = expm1(view->variance);
+    double mean = 0;
+    double square = 0;
+    for (size_t c = 0; c < part->count; c++) {
+        double median = p * exp(fmin(mu_of(view, c), part->first[c] + 1));
+        if (!moments->known[w]) {
+            moments->known[w] = true;
+            moments->origin[w] = median;
+        }
+        double d = median - moments->origin[w];
+        mean += part->weight[c] * d;
+        square += part->weight[c] * (d * d + median * median * own);
+    }
+    moments->mean[w] += mean;
+    moments->square[w] += square;
+}
+
+static void take_first(struct kt_scaling *scaling, const struct view *view, void *ctx) {
+    (void)scaling;
+    (void)ctx;
+    for (size_t c = 0; c < view->part->count; c++)
+        view->part->first[c] = mu_of(view, c);
+}
+
+/* A quantity per parallelism that scans ask for, `count` ≤ BLOCK at once. */
+typedef void evaluate_fn(struct kt_scaling *scaling, const int32_t *parallelism, size_t count,
+                         double *value);
+
+static void evaluate_keeps_up(struct kt_scaling *scaling, const int32_t *parallelism, size_t count,
+                              double *value) {
+    struct keeping_up keeping = {.ln_lambda = log(scaling->lambda)};
+    predict(scaling, parallelism, count, take_keeping_up, &keeping);
+    for (size_t w = 0; w < count; w++)
+        value[w] = keeping.sum[w] / scaling->total;
+}
+
+static void evaluate_moments(struct kt_scaling *scaling, const int32_t *parallelism, size_t count,
+                             struct moments *moments) {
+    if (!scaling->first_known) {
+        predict(scaling, (const int32_t[]){1}, 1, take_first, NULL);
+        scaling->first_known = true;
+    }
+    *moments = (struct moments){0};
+    predict(scaling, parallelism, count, take_moments, moments);
+}
+
+static void evaluate_mean(struct kt_scaling *scaling, const int32_t *parallelism, size_t count,
+                          double *value) {
+    struct moments moments;
+    evaluate_moments(scaling, parallelism, count, &moments);
+    for (size_t w = 0; w < count; w++)
+        value[w] = moments.origin[w] + moments.mean[w] / scaling->total;
+}
+
+/* What is scanned: a quantity and what is known of it. */
+struct scan {
+    evaluate_fn *evaluate;
+    struct memo *memo; /* MEMO of them */
+    uint64_t stamp;    /* of those that hold */
+};
+
+static struct memo *memo_of(const struct scan *scan, int32_t parallelism) {
+    return &scan->memo[parallelism % MEMO];
+}
+
+static bool is_known(const struct scan *scan, int32_t parallelism) {
+    const struct memo *memo = memo_of(scan, parallelism);
+    return memo->stamp == scan->stamp && memo->parallelism == parallelism;
+}
+
+static int32_t next_of(int32_t parallelism, int32_t last) {
+    int32_t step = parallelism < 2 * SCAN_FINENESS ? 1 : parallelism / SCAN_FINENESS;
+    return step < last - parallelism ? parallelism + step : last;
+}
+
+/* The value at p; with `ahead` places worked out together with it, the next of a scan to last. */
+static double value_at(struct kt_scaling *scaling, const struct scan *scan, int32_t parallelism,
+                       size_t ahead, int32_t last) {
+    if (is_known(scan, parallelism))
+        return memo_of(scan, parallelism)->value;
+    int32_t place[BLOCK] = {parallelism};
+    double value[BLOCK];
+    size_t count = 1;
+    while (count < ahead && place[count - 1] < last) {
+        int32_t next = next_of(place[count - 1], last);
+        if (is_known(scan, next))
+            break;
+        place[count++] = next;
+    }
+    scan->evaluate(scaling, place, count, value);
+    for (size_t w = count; w-- > 0;)
+        *memo_of(scan, place[w]) =
+            (struct memo){.stamp = scan->stamp, .parallelism = place[w], .value = value[w]};
+    return value[0];
+}
+
+/* The smallest p of first…last with at least this value; 0: none. */
+static int32_t smallest_of(struct kt_scaling *scaling, const struct scan *scan, double least,
+                           int32_t first, int32_t last) {
+    int32_t below = first - 1; /* nothing up to here, by what was looked at */
+    for (int32_t p = first; p <= last; p = next_of(p, last)) {
+        if (value_at(scaling, scan, p, BLOCK, last) >= least) {
+            while (p - below > 1) {
+                int32_t middle = below + (p - below) / 2;
+                if (value_at(scaling, scan, middle, 1, last) >= least)
+                    p = middle;
+                else
+                    below = middle;
+            }
+            return p;
+        }
+        below = p;
+        if (p == last)
+            break;
+    }
+    return 0;
+}
+
+static struct scan scan_keeps_up(struct kt_scaling *scaling, double lambda) {
+    if (lambda != scaling->lambda) {
+        scaling->lambda = lambda;
+        scaling->stamp++;
+    }
+    return (struct scan){evaluate_keeps_up, scaling->keeps_up, scaling->stamp};
+}
+
+double kt_scaling_keeps_up(struct kt_scaling *scaling, int32_t parallelism, double lambda) {
+    struct scan scan = scan_keeps_up(scaling, lambda);
+    return scaling->n > 0 ? value_at(scaling, &scan, parallelism, 1, parallelism) : 0;
+}
+
+int32_t kt_scaling_smallest(struct kt_scaling *scaling, double lambda, double probability,
+                            int32_t first, int32_t last) {
+    struct scan scan = scan_keeps_up(scaling, lambda);
+    return scaling->n > 0 ? smallest_of(scaling, &scan, probability, first, last) : 0;
+}
+
+void kt_scaling_predict(struct kt_scaling *scaling, int32_t parallelism, double *mean,
+                        double *stddev) {
+    struct moments moments = {0};
+    *mean = 0;
+    if (stddev)
+        *stddev = 0;
+    if (scaling->n == 0)
+        return;
+    evaluate_moments(scaling, &parallelism, 1, &moments);
+    double off = moments.mean[0] / scaling->total;
+    *mean = moments.origin[0] + off;
+    if (stddev)
+        *stddev = sqrt(fmax(0, moments.square[0] / scaling->total - off * off));
+}
+
+int32_t kt_scaling_best(struct kt_scaling *scaling, double share, int32_t last) {
+    if (scaling->n == 0 || last < 1)
+        return 0;
+    struct scan scan = {evaluate_mean, scaling->mean, scaling->mean_stamp};
+    double most = 0;
+    for (int32_t p = 1;; p = next_of(p, last)) {
+        most = fmax(most, value_at(scaling, &scan, p, BLOCK, last));
+        if (p == last)
+            break;
+    }
+    return smallest_of(scaling, &scan, share * most, 1, last);
+}

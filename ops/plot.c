@@ -20,7 +20,7 @@
 #define LABEL_GAP_PX   10.0 /* between an axis' end and the labels */
 #define LABEL_ROW_PX   13.0
 #define CHAR_PX        6.3 /* of the labels' letters, at most as a rule */
-#define TITLE_CHAR_PX  7.4
+#define TITLE_CHAR_PX  8.4
 #define LABEL_CHARS    18 /* longer ones are cut */
 #define CLOCK_EACH_PX  84.0
 #define NUMBER_EACH_PX 56.0
@@ -241,11 +241,20 @@ static void spread(struct label *labels, size_t count, const struct kt_plot_fram
         labels[i].row = fmax(labels[i].row, least);
         least = labels[i].row + LABEL_ROW_PX;
     }
-    double most = frame->bottom + 0.5 * LABEL_ROW_PX;
+    double most = frame->bottom; /* above the row of the ticks */
     for (size_t i = count; i > 0; i--) {
         labels[i - 1].row = fmin(labels[i - 1].row, most);
         most = labels[i - 1].row - LABEL_ROW_PX;
     }
+}
+
+/* Whether every label has a row of its own. */
+static bool labels_fit(const struct kt_plot *plot, const struct kt_plot_frame *frame) {
+    size_t count = 0;
+    for (size_t s = 0; s < plot->count; s++) {
+        count += plot->series[s].label.len > 0;
+    }
+    return (double)count * LABEL_ROW_PX <= frame->bottom - frame->top + 0.5 * LABEL_ROW_PX;
 }
 
 static void write_labels(FILE *out, const struct kt_plot *plot, const struct kt_plot_frame *frame) {
@@ -278,6 +287,10 @@ enum kt_err kt_plot_write(FILE *out, const struct kt_plot *plot, struct kt_error
     }
     struct kt_plot_frame frame;
     lay_out(plot, &frame);
+    if (!labels_fit(plot, &frame)) {
+        return kt_fail(error, KT_ERR_INVALID, "a plot of %d px is too low for its labels",
+                       plot->height);
+    }
     fprintf(out,
             "<svg class=\"plot\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" "
             "width=\"%d\" height=\"%d\" role=\"img\" aria-labelledby=\"plot-%d-t plot-%d-d\">\n"

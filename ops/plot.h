@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-#define KT_PLOT_SERIES_MAX 8    /* of one plot: as many names fit beside the lowest one */
+#define KT_PLOT_SERIES_MAX 8    /* of one plot */
 #define KT_PLOT_WIDTH_MIN  200  /* px */
 #define KT_PLOT_WIDTH_MAX  2000 /* px */
 #define KT_PLOT_HEIGHT_MIN 90   /* px */
@@ -71,8 +71,8 @@ struct kt_plot {
 
 /* Writes one <svg> element. Long series are thinned to what pixels can show (kt_plot_thin), so that
  * a plot's size is bounded by its width. Failures to write are the stream's to tell (byte_sink.h).
- * KT_ERR_INVALID: sizes or counts outside the bounds above, descending x, a range that is not
- * finite; KT_ERR_NOMEM. */
+ * KT_ERR_INVALID: sizes or counts outside the bounds above, more labels than the height has rows,
+ * descending x, a range that is not finite; KT_ERR_NOMEM. */
 KT_MUST_CHECK enum kt_err kt_plot_write(FILE *out, const struct kt_plot *plot,
                                         struct kt_error *error);
 

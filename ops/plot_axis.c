@@ -58,7 +58,7 @@ static void number_text(const struct kt_plot_ticks *ticks, double value, char te
         double from; /* the largest tick's magnitude */
         double scale;
         const char *suffix;
-    } scales[] = {{1e13, 0, ""}, {1e10, 1e9, "G"}, {1e7, 1e6, "M"}, {1e4, 1e3, "k"}, {0, 1, ""}};
+    } scales[] = {{1e13, 0, ""}, {1e9, 1e9, "G"}, {1e6, 1e6, "M"}, {1e4, 1e3, "k"}, {0, 1, ""}};
     const double largest = fmax(fabs(ticks->first), fabs(tick_value(ticks, ticks->count - 1)));
     size_t s = 0;
     while (largest < scales[s].from) {

@@ -40,7 +40,7 @@ static const char *const rules =
     ".plot .points,.plot .rim{fill:none;stroke:var(--c);stroke-width:5;stroke-linecap:round}\n"
     ".plot .rim{stroke:var(--plot-ground);stroke-width:7}\n"
     ".plot .marks{fill:none;stroke:var(--c);stroke-width:1;stroke-dasharray:2 2;"
-    "stroke-opacity:.75}\n"
+    "stroke-opacity:.55}\n"
     ".plot text.label{fill:var(--c);font-weight:500}\n"
     ".plot.key{display:inline-block;width:26px;height:12px;vertical-align:-1px}\n";
 

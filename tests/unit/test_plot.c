@@ -84,6 +84,7 @@ static void ticks_are_round_and_share_a_scale(void **state) {
         {KT_PLOT_NUMBER, 0, 10000, 5, "0 2k 4k 6k 8k 10k"},
         {KT_PLOT_NUMBER, 0, 700000, 4, "0 200k 400k 600k"},
         {KT_PLOT_NUMBER, 0, 12e6, 4, "0 5M 10M"},
+        {KT_PLOT_NUMBER, 0, 1.5e6, 4, "0 0.5M 1.0M 1.5M"},
         {KT_PLOT_NUMBER, -30, 30, 4, "-20 0 20"},
         {KT_PLOT_NUMBER, 0, 0.0003, 4, "0 0.0001 0.0002 0.0003"},
         {KT_PLOT_NUMBER, 10050, 10051, 4, "10.0500k 10.0505k 10.0510k"},
@@ -252,7 +253,7 @@ static void labels_never_overlap(void **state) {
     for (const char *at = strstr(svg, "\"label "); at != NULL; at = strstr(at + 1, "\"label ")) {
         const double y_px = strtod(strstr(at, " y=\"") + 4, NULL);
         assert_true(y_px - before >= 12.9);
-        assert_true(y_px > 0.0 && y_px < plot.height);
+        assert_true(y_px > 0.0 && y_px < plot.height - 15.0); /* nor over the ticks */
         before = y_px;
         labels++;
     }
@@ -293,8 +294,8 @@ static void bad_plots_are_refused_by_name(void **state) {
     (void)state;
     const double x[] = {1, 0}, y[] = {0, 0};
     const struct kt_plot_series down = {.kind = KT_PLOT_LINE, .x = x, .y = y, .count = 2};
-    struct kt_plot bad[5];
-    for (size_t i = 0; i < 5; i++) {
+    struct kt_plot bad[6];
+    for (size_t i = 0; i < 6; i++) {
         bad[i] = plot_of(NULL, 0);
     }
     bad[0].width = KT_PLOT_WIDTH_MAX + 1;
@@ -303,9 +304,17 @@ static void bad_plots_are_refused_by_name(void **state) {
     bad[3].series = &down;
     bad[3].count = 1;
     bad[4].x.max = NAN;
-    static const char *const say[] = {"2001 x 200", "600 x 89", "9 series", "sample 1", "nan"};
+    struct kt_plot_series named[5];
+    for (size_t s = 0; s < 5; s++) {
+        named[s] = (struct kt_plot_series){.kind = KT_PLOT_LINE, .label = KT_STR("y")};
+    }
+    bad[5].series = named;
+    bad[5].count = 5;
+    bad[5].height = KT_PLOT_HEIGHT_MIN;
+    static const char *const say[] = {"2001 x 200", "600 x 89", "9 series",
+                                      "sample 1",   "nan",      "too low"};
     FILE *out = fopen("/dev/null", "w");
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         struct kt_error error;
         assert_int_equal(kt_plot_write(out, &bad[i], &error), KT_ERR_INVALID);
         assert_non_null(strstr(error.message, say[i]));

@@ -12,26 +12,9 @@ static bool is_pinned(const struct kt_operator_evidence *op) {
 }
 
 static void keep(const struct kt_policy_input *input, struct kt_policy_output *output) {
-    const struct kt_load *load = input->load;
-    const struct kt_operator_evidence *ops = input->evidence->operators.items;
     output->phase = input->evidence->phase;
     output->reason = KT_REASON_STEADY;
-    if (load->state == KT_STATE_UNKNOWN) {
-        output->text = KT_STR("no vertex reports how busy it is");
-    } else if (load->backpressured >= 0) {
-        const struct kt_operator_evidence *op = &ops[load->backpressured];
-        const struct kt_operator_evidence *busiest = &ops[load->busiest];
-        output->text = kt_arena_printf(
-            input->arena,
-            "%.*s is backpressured %.0f %% of the time but no vertex is short of capacity (%.*s is "
-            "busiest with %.0f %%), so more subtasks would not help",
-            KT_STR_ARG(kt_say_name(op)), op->backpressured * 100, KT_STR_ARG(kt_say_name(busiest)),
-            load->usage_max * 100);
-    } else {
-        output->text = kt_arena_printf(
-            input->arena, "nothing is backpressured and %.*s is busiest with %.0f %%",
-            KT_STR_ARG(kt_say_name(&ops[load->busiest])), load->usage_max * 100);
-    }
+    output->text = kt_say_load(input->evidence, input->load, input->arena);
 }
 
 /* The optimum of every operator at its λ. *raised, *changed: how many it would raise, change. */
@@ -77,17 +60,6 @@ static void undo(struct kt_operator_decision *decision) {
     decision->surrogate = (struct kt_surrogate_fit){.name = {NULL, 0}};
 }
 
-static struct kt_str under_text(const struct kt_policy_input *input) {
-    const struct kt_load *load = input->load;
-    const struct kt_operator_evidence *blocked =
-        &input->evidence->operators.items[load->backpressured];
-    const struct kt_operator_evidence *busiest = &input->evidence->operators.items[load->busiest];
-    return kt_arena_printf(input->arena,
-                           "%.*s is backpressured %.0f %% of the time and %.*s is %.0f %% busy",
-                           KT_STR_ARG(kt_say_name(blocked)), blocked->backpressured * 100,
-                           KT_STR_ARG(kt_say_name(busiest)), load->usage_max * 100);
-}
-
 /* Raises what the optimum at the last known λ raises; *taken says whether there was anything. */
 static enum kt_err refine(const struct kt_policy_input *input, kt_optimum *optimum,
                           struct kt_policy_output *output, bool *taken, struct kt_error *error) {
@@ -115,7 +87,7 @@ static enum kt_err refine(const struct kt_policy_input *input, kt_optimum *optim
         *taken = true;
         output->phase = KT_PHASE_SMALL;
         output->reason = KT_REASON_REFINED;
-        output->text = under_text(input);
+        output->text = kt_say_under(input->evidence, input->load, input->arena);
     }
     return KT_ERR_OK;
 }
@@ -147,7 +119,7 @@ static void big(const struct kt_policy_input *input, struct kt_policy_output *ou
     }
     output->phase = grown > 0 ? KT_PHASE_BIG : evidence->phase;
     output->reason = grown > 0 ? KT_REASON_BIG : KT_REASON_LIMITED;
-    const struct kt_str under = under_text(input);
+    const struct kt_str under = kt_say_under(input->evidence, input->load, input->arena);
     output->text = grown > 0 ? under
                              : kt_arena_printf(input->arena,
                                                "%.*s, but every operator is at its largest allowed "
@@ -159,12 +131,7 @@ static struct kt_str visible_text(const struct kt_policy_input *input, bool chan
     const struct kt_load *load = input->load;
     const struct kt_operator_evidence *ops = input->evidence->operators.items;
     if (load->behind >= 0) {
-        const struct kt_operator_evidence *source = &ops[load->behind];
-        return kt_arena_printf(
-            input->arena,
-            "%.*s falls behind: it emits %.*f records/s and its backlog grows by %.*f records/s",
-            KT_STR_ARG(kt_say_name(source)), KT_SAY_RATE(source->rate_in_per_s),
-            KT_SAY_RATE(source->pending_growth_per_s));
+        return kt_say_behind(input->evidence, load, input->arena);
     }
     return kt_arena_printf(input->arena, "nothing is backpressured, %.*s is busiest with %.0f %%%s",
                            KT_STR_ARG(kt_say_name(&ops[load->busiest])), load->usage_max * 100,
@@ -201,15 +168,10 @@ static enum kt_err under(const struct kt_policy_input *input, kt_optimum *optimu
     int32_t slowest = -1;
     double seconds = 0;
     if (kt_demand_catching_up(input->evidence, &slowest, &seconds)) {
-        const struct kt_operator_evidence *op = &input->evidence->operators.items[slowest];
         output->phase = input->evidence->phase;
         output->reason = KT_REASON_STEADY;
-        output->text = kt_arena_printf(
-            input->arena,
-            "%.*s is catching up: its backlog of %.0f records shrinks by %.*f records/s and is "
-            "gone in %.0f s",
-            KT_STR_ARG(kt_say_name(op)), op->pending_records,
-            KT_SAY_RATE(-op->pending_growth_per_s), seconds);
+        output->text =
+            kt_say_catching_up(&input->evidence->operators.items[slowest], seconds, input->arena);
         return KT_ERR_OK;
     }
     if (input->evidence->phase == KT_PHASE_SMALL) {

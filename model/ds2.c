@@ -4,13 +4,7 @@
 #include "model/big_small.h"
 #include "model/cbo.h"
 #include "model/demand.h"
-#include "model/evidence_check.h"
-#include "model/say.h"
-
-#include <math.h>
-
-/* A source that is blocked nearly always still says something about its rate. */
-#define FREE_SHARE_MIN 0.05
+#include "model/targets.h"
 
 /* ⌈λ / (PA/p)⌉ for one operator; one without a measured ability stays. */
 static void answer_linear(const struct kt_evidence *evidence, const struct kt_operator_evidence *op,
@@ -34,83 +28,24 @@ static void answer_linear(const struct kt_evidence *evidence, const struct kt_op
     *short_now = ability < lambda * (1 - 1e-9);
 }
 
-static double sent(const struct kt_operator_evidence *op) {
-    if (KT_HAS(op, KT_OPEV_RATE_OUT_PER_S)) {
-        return op->rate_out_per_s;
-    }
-    return op->is_source && KT_HAS(op, KT_OPEV_RATE_IN_PER_S) ? op->rate_in_per_s : 0;
-}
-
-/* What a source would send if nothing held it back. */
-static double source_target(const struct kt_evidence *evidence,
-                            const struct kt_operator_evidence *op) {
-    const double rate = sent(op);
-    const bool backpressured = KT_HAS(op, KT_OPEV_BACKPRESSURED) &&
-                               op->backpressured >= evidence->settings.backpressure_threshold;
-    if (!backpressured && !kt_load_falls_behind(op, evidence->settings.core_max)) {
-        return rate;
-    }
-    if (KT_HAS(op, KT_OPEV_PENDING_GROWTH_PER_S)) {
-        return fmax(0, rate + op->pending_growth_per_s);
-    }
-    return rate / fmax(1 - op->backpressured, FREE_SHARE_MIN);
-}
-
-/* Products of ratios of absurd measures would leave the range of doubles. */
-static double bounded(double rate) {
-    return fmin(rate, KT_MEASURE_MAX);
-}
-
-/* target_in(d) = rate_in(d) · Σ target_out(u) / Σ rate_out(u) over the input edges; Σ target_out
- * where nothing was measured on them. target_out keeps the measured selectivity. */
-static void carry_targets(const struct kt_policy_input *input, double *target_in,
-                          double *target_out) {
-    const struct kt_evidence *evidence = input->evidence;
-    for (size_t k = 0; k < input->topology->count; k++) {
-        const int32_t i = input->topology->order[k];
-        const struct kt_operator_evidence *op = &evidence->operators.items[i];
-        if (op->inputs.count == 0) {
-            target_out[i] = source_target(evidence, op);
-            target_in[i] = target_out[i];
-            continue;
-        }
-        double wanted = 0;
-        double measured = 0;
-        for (size_t e = 0; e < op->inputs.count; e++) {
-            const int32_t upstream = op->inputs.items[e].upstream;
-            wanted += target_out[upstream];
-            measured += sent(&evidence->operators.items[upstream]);
-        }
-        const double received = KT_HAS(op, KT_OPEV_RATE_IN_PER_S) ? op->rate_in_per_s : 0;
-        target_in[i] = bounded(measured > 0 ? received * bounded(wanted / measured) : wanted);
-        target_out[i] = received > 0 ? bounded(target_in[i] * bounded(sent(op) / received)) : 0;
-    }
-}
-
 static enum kt_err propose_ds2(const struct kt_policy_input *input, struct kt_policy_output *output,
                                struct kt_error *error) {
     const struct kt_evidence *evidence = input->evidence;
     const size_t count = evidence->operators.count;
-    double *target_in = kt_arena_array(input->arena, count, sizeof *target_in);
-    double *target_out = kt_arena_array(input->arena, count, sizeof *target_out);
-    if (target_in == NULL || target_out == NULL) {
-        return kt_fail(error, KT_ERR_LIMIT, "no memory for the targets of %zu operators", count);
-    }
+    double *target = NULL;
     output->phase = KT_PHASE_STEADY;
-    for (size_t i = 0; i < count; i++) {
-        const struct kt_operator_evidence *op = &evidence->operators.items[i];
-        if (op->inputs.count == 0 && !op->is_source) {
-            output->reason = KT_REASON_NO_TOPOLOGY;
-            output->text = kt_arena_printf(input->arena, "the inputs of %.*s are not known",
-                                           KT_STR_ARG(kt_say_name(op)));
-            return KT_ERR_OK;
-        }
+    if (kt_targets_blind(evidence, input->arena, &output->text)) {
+        output->reason = KT_REASON_NO_TOPOLOGY;
+        return KT_ERR_OK;
     }
-    carry_targets(input, target_in, target_out);
+    enum kt_err err = kt_targets_carry(evidence, input->topology, input->arena, &target, error);
+    if (err != KT_ERR_OK) {
+        return err;
+    }
     size_t changed = 0;
     for (size_t i = 0; i < count; i++) {
         struct kt_operator_decision *decision = &output->operators[i];
-        decision->lambda = target_in[i];
+        decision->lambda = target[i];
         KT_SET(decision, KT_OPDEC_LAMBDA);
         bool short_now = false;
         if (!evidence->operators.items[i].is_source) { /* DS2 leaves sources as they are */

@@ -2,8 +2,7 @@
  * The state of a job in one window: under-provisioned, over-provisioned, normal. */
 #include "model/load_state.h"
 
-/* Share of time in use: cpu_load where it is known, else busy. False when neither is. */
-static bool usage_of(const struct kt_operator_evidence *op, double *usage) {
+bool kt_load_usage(const struct kt_operator_evidence *op, double *usage) {
     if (KT_HAS(op, KT_OPEV_CPU_LOAD)) {
         *usage = op->cpu_load;
         return true;
@@ -19,8 +18,8 @@ bool kt_load_falls_behind(const struct kt_operator_evidence *op, double core_max
     double usage = 0;
     return op->is_source && KT_HAS(op, KT_OPEV_RATE_IN_PER_S) &&
            KT_HAS(op, KT_OPEV_PENDING_GROWTH_PER_S) &&
-           op->pending_growth_per_s > KT_GROWTH_NOISE * op->rate_in_per_s && usage_of(op, &usage) &&
-           usage >= core_max;
+           op->pending_growth_per_s > KT_GROWTH_NOISE * op->rate_in_per_s &&
+           kt_load_usage(op, &usage) && usage >= core_max;
 }
 
 struct kt_load kt_load_classify(const struct kt_evidence *evidence) {
@@ -45,7 +44,7 @@ struct kt_load kt_load_classify(const struct kt_evidence *evidence) {
             growth_max = op->pending_growth_per_s;
         }
         double usage = 0;
-        if (!usage_of(op, &usage)) {
+        if (!kt_load_usage(op, &usage)) {
             continue;
         }
         if (load.busiest < 0 || usage > load.usage_max) {

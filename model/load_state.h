@@ -19,6 +19,9 @@ struct kt_load {
     int32_t shrinkable;    /* how many of those there are */
 };
 
+/* Share of time in use: cpu_load where it is known, else busy. False when neither is. */
+bool kt_load_usage(const struct kt_operator_evidence *op, double *usage);
+
 /* Whether a source is itself what is too slow: its usage is at least core_max and its backlog
  * grows. (That its usage is asked for keeps the noise of backlogs, which are read seconds apart,
  * out.) */

@@ -45,6 +45,12 @@ extern const struct kt_policy kt_policy_conttune;
 extern const struct kt_policy kt_policy_ds2;
 /* Big-small with DS2's answer. */
 extern const struct kt_policy kt_policy_big_ds2;
+/* Symptom, diagnosis, resolution (Dhalion). */
+extern const struct kt_policy kt_policy_dhalion;
+/* Gaussian-process upper confidence bounds against targets along the graph (Dragster). */
+extern const struct kt_policy kt_policy_dragster;
+/* Uniform draws until the job is right: what any method has to beat. */
+extern const struct kt_policy kt_policy_random;
 
 /* All policies, and the one of a name (NULL if there is none). */
 extern const struct kt_policy *const kt_policies[];

@@ -47,7 +47,8 @@
     X(LINEAR)    /* DS2's linear answer ("conservative exploration") */                            \
     X(BIG)       /* the job's largest parallelism, or its double */                                \
     X(PINNED)    /* fixed by configuration */                                                      \
-    X(LIMITED)   /* moved by a limit */
+    X(LIMITED)   /* moved by a limit */                                                            \
+    X(RULE)      /* by a rule of thumb or a draw: no model of ability says it */
 
 /* The limits that can move or stop an answer. */
 #define KT_LIMITS(X)                                                                               \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The way from evidence to a decision: what is refused, what holds and with which words, and that
  * nothing but the evidence has any influence. */
+#include "model/policy.h"
 #include "support/job.h"
 
 #include <math.h>
@@ -367,10 +368,10 @@ static void random_operator(struct kt_test_job *job, size_t i, uint64_t *seed) {
 }
 
 static void random_job(struct kt_test_job *job, uint64_t seed) {
-    static const char *const policies[] = {"conttune", "ds2", "big-ds2"};
     uint64_t *s = &seed;
     kt_test_job_init(job, 1 + (size_t)below(s, 6));
-    job->evidence.settings.policy = kt_str_of(policies[below(s, 3)]);
+    job->evidence.settings.policy =
+        kt_str_of(kt_policies[below(s, (int32_t)kt_policies_count)]->name);
     job->evidence.settings.alpha = below(s, 5);
     job->evidence.settings.busy_min = below(s, 3) == 0 ? 0 : 0.02;
     job->evidence.phase = below(s, 3);

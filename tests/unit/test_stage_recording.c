@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The whole stage on a real Flink job's metrics: what it learns is the truth, and every command can
  * be computed again from what it carries. */
-#include "model/decide.h"
+#include "model/policy.h"
 #include "support/stage_rig.h"
 
 #include <math.h>
@@ -127,10 +127,9 @@ static void every_command_can_be_computed_again_from_itself(void **state) {
     struct kt_encoder *encoder;
     assert_non_null(decider);
     assert_int_equal(kt_encoder_new(&kt_rescale_command_type, &encoder, NULL), KT_ERR_OK);
-    const char *const policies[] = {"conttune", "ds2", "big-ds2"};
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < kt_policies_count; i++) {
         struct kt_settings settings = settings_of(20000);
-        settings.defaults.policy.policy = kt_str_of(policies[i]);
+        settings.defaults.policy.policy = kt_str_of(kt_policies[i]->name);
         struct kt_rig rig;
         kt_rig_init(&rig, &settings);
         kt_rig_run(&rig, &records);

@@ -4,6 +4,7 @@
  * Time passes in steps of at most 250 ms that end wherever something changes: the job is back from
  * a restart, the noise is drawn again, a burst is emitted, a meter looks at its counters. Within a
  * step every speed is constant; abilities are looked up once per attempt. */
+#include "ops/sim_random.h"
 #include "ops/sim_state.h"
 
 #include <math.h>
@@ -14,31 +15,13 @@
 #define NOISE_DEFAULT_MS 60000
 #define LAG_STEP_MIN_MS  250
 
-/* splitmix64: small, seeded, the same everywhere. */
-static uint64_t random_next(uint64_t *state) {
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static double random_uniform(uint64_t *state) {
-    return ((double)(random_next(state) >> 11) + 0.5) * 0x1p-53;
-}
-
-/* Box-Muller. */
-static double random_normal(uint64_t *state) {
-    const double u = random_uniform(state);
-    const double v = random_uniform(state);
-    return sqrt(-2.0 * log(u)) * cos(2.0 * 3.14159265358979323846 * v);
-}
-
 /* Log-normal with mean 1 and the relative standard deviation asked for: never 0 or below. */
 static void draw_noise(struct kt_sim_job *job) {
     const double variance = log1p(job->spec->noise * job->spec->noise);
     for (int i = 0; i < job->spec->count; i++) {
         struct kt_sim_vertex *vertex = &job->vertices[i];
-        vertex->noise = exp(sqrt(variance) * random_normal(&vertex->random) - 0.5 * variance);
+        vertex->noise =
+            exp(sqrt(variance) * kt_sim_random_normal(&vertex->random) - 0.5 * variance);
     }
 }
 
@@ -78,37 +61,6 @@ static void begin_attempt(struct kt_sim_job *job, int64_t at_ms) {
         job->vertices[i].totals = (struct kt_sim_totals){0};
         memset(job->vertices[i].marks, 0, sizeof job->vertices[i].marks);
     }
-}
-
-struct kt_sim_job *kt_sim_job_new(const struct kt_sim_spec *spec, uint64_t seed, int64_t now_ms,
-                                  const int *parallelism) {
-    struct kt_sim_job *job = calloc(1, sizeof *job);
-    if (job == NULL) {
-        return NULL;
-    }
-    job->spec = spec;
-    job->start_ms = now_ms;
-    job->now_ms = now_ms;
-    /* The id of a run: as long as Flink's, the same through all its attempts. */
-    snprintf(job->job_id, sizeof job->job_id, "%032x", 0x51U);
-    job->noise_at_ms = spec->noise > 0.0 ? now_ms : INT64_MAX;
-    job->burst_at_ms = spec->metrics.burst_s > 0.0 ? now_ms + burst_step_ms(spec) : INT64_MAX;
-    job->lag_at_ms = spec->metrics.lag_delay_s > 0.0 ? now_ms : INT64_MAX;
-    for (int i = 0; i < spec->count; i++) {
-        uint64_t stream = seed;
-        for (int k = 0; k <= i; k++) {
-            job->vertices[i].random = random_next(&stream);
-        }
-        job->vertices[i].noise = 1.0;
-    }
-    kt_sim_flow_init(job);
-    set_parallelism(job, parallelism);
-    begin_attempt(job, now_ms);
-    return job;
-}
-
-void kt_sim_job_free(struct kt_sim_job *job) {
-    free(job);
 }
 
 static void release_bursts(struct kt_sim_job *job) {
@@ -155,6 +107,35 @@ static void happen(struct kt_sim_job *job) {
     }
 }
 
+struct kt_sim_job *kt_sim_job_new(const struct kt_sim_spec *spec, uint64_t seed, int64_t now_ms,
+                                  const int *parallelism) {
+    struct kt_sim_job *job = calloc(1, sizeof *job);
+    if (job == NULL) {
+        return NULL;
+    }
+    job->spec = spec;
+    job->start_ms = now_ms;
+    job->now_ms = now_ms;
+    /* The id of a run: as long as Flink's, the same through all its attempts. */
+    snprintf(job->job_id, sizeof job->job_id, "%032x", 0x51U);
+    job->noise_at_ms = spec->noise > 0.0 ? now_ms : INT64_MAX;
+    job->burst_at_ms = spec->metrics.burst_s > 0.0 ? now_ms + burst_step_ms(spec) : INT64_MAX;
+    job->lag_at_ms = spec->metrics.lag_delay_s > 0.0 ? now_ms : INT64_MAX;
+    for (int i = 0; i < spec->count; i++) {
+        job->vertices[i].random = kt_sim_random_split(seed, (uint64_t)i);
+        job->vertices[i].noise = 1.0;
+    }
+    kt_sim_flow_init(job);
+    set_parallelism(job, parallelism);
+    begin_attempt(job, now_ms);
+    happen(job);
+    return job;
+}
+
+void kt_sim_job_free(struct kt_sim_job *job) {
+    free(job);
+}
+
 static int64_t earlier(int64_t a_ms, int64_t b_ms) {
     return a_ms < b_ms ? a_ms : b_ms;
 }
@@ -184,7 +165,6 @@ static double speed_of(const struct kt_sim_job *job, int64_t end_ms) {
 
 void kt_sim_job_advance(struct kt_sim_job *job, int64_t until_ms, const double *source_rates) {
     while (job->now_ms < until_ms) {
-        happen(job);
         const int64_t end_ms = step_end_ms(job, until_ms);
         const double dt_ms = (double)(end_ms - job->now_ms);
         const double speed = speed_of(job, end_ms);
@@ -199,6 +179,7 @@ void kt_sim_job_advance(struct kt_sim_job *job, int64_t until_ms, const double *
             kt_sim_flow_step(job, dt_ms);
         }
         job->now_ms = end_ms;
+        happen(job);
     }
 }
 

@@ -123,7 +123,11 @@ static enum kt_err read_rows(const struct rates_file *file, struct kt_arena *are
     if (err != KT_ERR_NOT_FOUND) {
         return err;
     }
-    return *count > 0 ? KT_ERR_OK : kt_csv_fail(file->csv, error, "expected at least one row");
+    if (*count == 0) {
+        (void)kt_csv_fail(file->csv, error, "expected at least one row");
+        return KT_ERR_PARSE;
+    }
+    return KT_ERR_OK;
 }
 
 static enum kt_err read_csv(struct kt_csv *csv, const struct kt_sim_spec *spec,

@@ -239,7 +239,8 @@ static void too_many_operators_are_refused(void **state) {
         snprintf(text + used, sizeof text - used,
                  "%s{\"id\": \"o%d\", \"upstream\": [\"s\"]" CURVE "}", i > 0 ? "," : "", i);
     }
-    strcat(text, "]}");
+    const size_t end = strlen(text);
+    snprintf(text + end, sizeof text - end, "]}");
     struct kt_sim_spec spec;
     struct kt_error error;
     assert_int_equal(kt_sim_file_parse(kt_str_of(text), "job.json", &arena, &spec, &error),
@@ -273,9 +274,13 @@ static enum kt_err read_rates(const char *text, int sources, struct kt_sim_rates
     if (sources == 1) {
         spec = (struct kt_sim_spec){.operators = {two.operators[0]}, .count = 1};
     }
-    FILE *in = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+    char *bytes = strdup(text);
+    assert_non_null(bytes);
+    FILE *in = fmemopen(bytes, strlen(bytes), "r");
     assert_non_null(in);
-    return kt_sim_rates_read_stream(in, "rates.csv", &spec, &arena, rates, error);
+    const enum kt_err err = kt_sim_rates_read_stream(in, "rates.csv", &spec, &arena, rates, error);
+    free(bytes);
+    return err;
 }
 
 static void rates_per_second_are_levels(void **state) {

@@ -38,11 +38,13 @@ static const char *const style =
     "border-bottom:1px solid var(--plot-grid)}\n"
     "thead th{font-weight:500;font-size:12.5px;line-height:1.3;color:var(--plot-soft);"
     "max-width:130px}\n"
-    "th:first-child,td.text{text-align:left}\n"
+    "th:first-child,.why th,td.text{text-align:left}\n"
     "tbody th{font-weight:600;padding-left:0;white-space:nowrap}\n"
     "thead th:first-child{padding-left:0}\n"
     "td.best{font-weight:700}\n"
-    "td.text{vertical-align:top;max-width:64ch}\n"
+    "table.why{font-size:13px;line-height:1.4}\n"
+    ".why td,.why tbody th{vertical-align:top;white-space:nowrap;font-weight:400}\n"
+    ".why td.text{white-space:normal;max-width:110ch}\n"
     "figure{margin:0;break-inside:avoid}\n"
     ".times{overflow-x:auto}\n"
     ".times figure{min-width:760px;margin-top:12px}\n"
@@ -160,7 +162,7 @@ static void write_changes(FILE *out, const struct kt_sim_trace *trace) {
         trace->changes_count < CHANGES_SHOWN ? trace->changes_count : CHANGES_SHOWN;
     fprintf(out,
             "<details><summary>%zu reconfigurations and why</summary>\n"
-            "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">time</th>"
+            "<div class=\"scroll\"><table class=\"why\">\n<thead><tr><th scope=\"col\">time</th>"
             "<th scope=\"col\">subtasks</th><th scope=\"col\">reason</th></tr></thead>\n<tbody>\n",
             trace->changes_count);
     for (size_t i = 0; i < shown; i++) {
@@ -178,10 +180,24 @@ static void write_changes(FILE *out, const struct kt_sim_trace *trace) {
     fputs("</details>\n", out);
 }
 
-static enum kt_err write_run(FILE *out, const struct kt_sim_trace *trace, size_t number, int *id,
-                             struct kt_error *error) {
-    fprintf(out, "<section class=\"run\" id=\"run-%zu\">\n<h2>", number);
+/* The method, behind the job where the page has several. */
+static void write_run_name(FILE *out, const struct kt_sim_html *page,
+                           const struct kt_sim_trace *trace) {
+    for (size_t i = 0; i < page->traces_count; i++) {
+        if (strcmp(page->traces[i]->job, trace->job) != 0) {
+            text(out, trace->job);
+            fputs(": ", out);
+            break;
+        }
+    }
     text(out, trace->method);
+}
+
+static enum kt_err write_run(FILE *out, const struct kt_sim_html *page, size_t index, int *id,
+                             struct kt_error *error) {
+    const struct kt_sim_trace *trace = page->traces[index];
+    fprintf(out, "<section class=\"run\" id=\"run-%zu\">\n<h2>", index + 1);
+    write_run_name(out, page, trace);
     fputs("</h2>\n<p class=\"note\">job ", out);
     text(out, trace->job);
     if (trace->permutation > 0) {
@@ -237,7 +253,7 @@ static void write_contents(FILE *out, const struct kt_sim_html *page) {
     fputs("<nav aria-label=\"Runs\">Runs: ", out);
     for (size_t i = 0; i < page->traces_count; i++) {
         fprintf(out, "<a href=\"#run-%zu\">", i + 1);
-        text(out, page->traces[i]->method);
+        write_run_name(out, page, page->traces[i]);
         if (page->traces[i]->permutation > 1) {
             fprintf(out, ", permutation %d", page->traces[i]->permutation);
         }
@@ -258,7 +274,7 @@ enum kt_err kt_sim_html_write(FILE *out, const struct kt_sim_html *page, struct 
     int id = 0;
     enum kt_err err = KT_ERR_OK;
     for (size_t i = 0; i < page->traces_count && err == KT_ERR_OK; i++) {
-        err = write_run(out, page->traces[i], i + 1, &id, error);
+        err = write_run(out, page, i, &id, error);
     }
     fputs("</main>\n</body>\n</html>\n", out);
     return err;

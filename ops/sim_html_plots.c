@@ -145,8 +145,8 @@ static enum kt_err plot_lag(FILE *out, const struct kt_sim_trace *trace,
     };
     struct kt_plot plot = over_time(trace, LAG_PX);
     plot.title = KT_STR("Lag");
-    plot.description = KT_STR("Records that wait in the sources, over time.");
-    plot.y.title = KT_STR("records that wait in the sources");
+    plot.description = KT_STR("Records that wait to be processed, over time.");
+    plot.y.title = KT_STR("records that wait");
     plot.series = series;
     plot.count = sizeof series / sizeof *series;
     return write_figure(out, &plot, id, error);

@@ -89,6 +89,24 @@ static void every_operator_has_its_pictures(void **state) {
     }
 }
 
+static void runs_of_several_jobs_are_told_apart(void **state) {
+    (void)state;
+    struct kt_sim_trace a = kt_sample_trace_make(&usual), b = kt_sample_trace_make(&usual);
+    b.job = "other";
+    const struct kt_sim_trace *traces[] = {&a, &b};
+    struct kt_sim_html page = {.title = "t", .subtitle = "s", .traces = traces, .traces_count = 2};
+    char *text = written(&page);
+    assert_non_null(strstr(text, "<h2>sample: kontune</h2>"));
+    assert_non_null(strstr(text, "<a href=\"#run-2\">other: kontune</a>"));
+    free(text);
+    page.traces_count = 1;
+    text = written(&page);
+    assert_non_null(strstr(text, "<h2>kontune</h2>"));
+    free(text);
+    kt_sim_trace_free(&a);
+    kt_sim_trace_free(&b);
+}
+
 static void a_source_without_a_curve_has_no_picture(void **state) {
     (void)state;
     char *text = page_of(&usual);
@@ -230,6 +248,7 @@ static void a_full_disk_is_told_with_the_path(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_operator_has_its_pictures),
+        cmocka_unit_test(runs_of_several_jobs_are_told_apart),
         cmocka_unit_test(a_source_without_a_curve_has_no_picture),
         cmocka_unit_test(every_reconfiguration_is_told_with_its_reason),
         cmocka_unit_test(a_page_needs_nothing_from_elsewhere),

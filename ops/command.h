@@ -16,6 +16,7 @@ int kt_cmd_topics(int argc, char **argv);
 int kt_cmd_config(int argc, char **argv);
 int kt_cmd_history(int argc, char **argv);
 int kt_cmd_commands(int argc, char **argv);
+int kt_cmd_simulate(int argc, char **argv);
 int kt_cmd_demo(int argc, char **argv);
 
 #endif

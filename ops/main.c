@@ -19,6 +19,7 @@ static const struct {
     {"config", kt_cmd_config, "check a configuration, or print one with every option"},
     {"history", kt_cmd_history, "list, export or import what was learned"},
     {"commands", kt_cmd_commands, "read the command topic"},
+    {"simulate", kt_cmd_simulate, "the closed loop on simulated jobs, method beside method"},
     {"demo", kt_cmd_demo, "a live closed loop on an embedded broker"},
 };
 

@@ -371,7 +371,7 @@ enum kt_err kt_sim_html_plot_curves(FILE *out, const struct kt_sim_trace *trace,
     fputs("<div class=\"curves\">\n", out);
     for (int i = 0; i < trace->operators_count && err == KT_ERR_OK; i++) {
         const struct kt_sim_trace_operator *op = &trace->operators[i];
-        struct curves curves;
+        struct curves curves = {.memory = NULL};
         if (!op->scaled) {
             continue;
         }

@@ -91,6 +91,7 @@ struct run {
     double backlog;    /* at the newest report */
     bool judged;       /* this configuration at this level has been looked at */
     bool settled;      /* the newest window was decided, and asked for no change */
+    bool restarting;   /* since the newest rescale no report has come */
     int before[KT_SIM_OPERATORS_MAX];
 };
 
@@ -177,6 +178,16 @@ static void advance(struct run *run, int64_t until_ms) {
     }
 }
 
+/* With KT_SIM_TUNINGS, what the restart let pile up is gone when the job reports again. */
+static void come_back(struct run *run) {
+    if (run->restarting && kt_sim_job_is_running(run->job)) {
+        run->restarting = false;
+        if (run->loop->protocol == KT_SIM_TUNINGS) {
+            kt_sim_job_settle(run->job);
+        }
+    }
+}
+
 static void note_backlog(struct run *run) {
     const double backlog = kt_sim_job_backlog(run->job);
     struct kt_sim_score *score = run->score;
@@ -196,17 +207,28 @@ static void actuate(struct run *run) {
     }
     kt_sim_job_rescale(run->job, to);
     run->score->reconfigurations++;
+    run->restarting = true;
     run->judged = false;
     judge(run);
 }
 
-/* Whether the newest decision found nothing to change. A hold is published when its reason changes:
- * the newest reason is that of the newest window. */
+/* Whether the newest decision found nothing to change, for good: steady in the phase BIG or SMALL
+ * means that the policy waits, e.g. for a backlog to be worked off, before it goes on. A hold is
+ * published when its reason changes: the newest reason is that of the newest window. */
 static bool asks_for_no_change(const struct kt_sim_knowledge *knowledge) {
-    return knowledge->decisions > 0 && knowledge->kind == KT_COMMAND_HOLD &&
-           (knowledge->reason == KT_REASON_STEADY ||
-            knowledge->reason == KT_REASON_BELOW_THRESHOLD ||
-            knowledge->reason == KT_REASON_LIMITED || knowledge->reason == KT_REASON_NO_TOPOLOGY);
+    if (knowledge->decisions == 0 || knowledge->kind != KT_COMMAND_HOLD) {
+        return false;
+    }
+    switch (knowledge->reason) {
+    case KT_REASON_STEADY:
+        return knowledge->phase == KT_PHASE_STEADY;
+    case KT_REASON_BELOW_THRESHOLD:
+    case KT_REASON_LIMITED:
+    case KT_REASON_NO_TOPOLOGY:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static enum kt_err show(struct run *run, const int *before, struct kt_error *error) {
@@ -249,6 +271,8 @@ static enum kt_err report(struct run *run, struct kt_error *error) {
     const struct kt_sim_loop *loop = run->loop;
     run->settled = false;
     note_backlog(run);
+    come_back(run);
+    run->backlog = kt_sim_job_backlog(run->job);
     struct kt_metric_event *events;
     size_t count;
     kt_arena_reset(&run->arena);

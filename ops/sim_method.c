@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define UNBOUNDED INT32_MAX
-
 /* The policies that have a surrogate, and the one that belongs to each. */
 static const struct {
     const char *policy;
@@ -63,7 +61,8 @@ static struct kt_str next_part(struct kt_str *text, char separator) {
 /* No guardrail may hold a decision back, or what is compared is the guardrail. */
 static void open_guardrails(struct kt_settings *settings) {
     settings->defaults.policy.cooldown_ms = 0;
-    settings->defaults.policy.restarts_per_day_max = UNBOUNDED;
+    settings->defaults.policy.restarts_per_day_max = KT_RESTARTS_MAX + 1; /* more than are
+                                                                             counted */
 }
 
 static enum kt_err set_surrogate(struct kt_sim_method *method,

@@ -16,7 +16,8 @@
 static const char *const commands[][2] = {
     {"worker", NULL},      {"replay", NULL},      {"suggest", NULL},    {"topics", "create"},
     {"topics", "check"},   {"config", "check"},   {"config", "sample"}, {"history", "list"},
-    {"history", "export"}, {"history", "import"}, {"commands", "tail"}, {"demo", NULL}};
+    {"history", "export"}, {"history", "import"}, {"commands", "tail"}, {"demo", NULL},
+    {"simulate", NULL}};
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
 static char page[PAGE_BYTES_MAX];

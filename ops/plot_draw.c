@@ -21,6 +21,16 @@ static void end_path(FILE *out) {
     fputs("\"/>\n", out);
 }
 
+/* Whether sample k of those kept is on the straight way from the one before to the one behind it,
+ * all of one value: it need not be drawn. */
+static bool is_level(const struct kt_plot_series *series, const size_t *kept, size_t k, size_t n) {
+    if (k == 0 || k + 1 >= n) {
+        return false;
+    }
+    const double y = series->y[kept[k]];
+    return series->y[kept[k - 1]] == y && series->y[kept[k + 1]] == y;
+}
+
 /* A line, or a step: level until the next x, then up or down to its value. */
 static enum kt_err draw_line(FILE *out, const struct kt_plot_frame *frame,
                              const struct kt_plot_series *series) {
@@ -30,24 +40,29 @@ static enum kt_err draw_line(FILE *out, const struct kt_plot_frame *frame,
     }
     const size_t n = kt_plot_thin(series->x, series->y, series->count, frame->x_min, frame->x_max,
                                   columns_of(frame), kept);
+    const bool step = series->kind == KT_PLOT_STEP;
     begin_path(out, series);
     bool pen_down = false;
     for (size_t k = 0; k < n; k++) {
         const double y = series->y[kept[k]];
         const double at_x = kt_plot_at_x(frame, series->x[kept[k]]);
         if (!kt_plot_usable(y)) {
-            if (pen_down && series->kind == KT_PLOT_STEP) {
+            if (pen_down && step) {
                 fprintf(out, "H%.1f", at_x);
             }
             pen_down = false;
             continue;
         }
+        if (is_level(series, kept, k, n)) {
+            continue;
+        }
         const double at_y = kt_plot_at_y(frame, y);
-        if (pen_down && series->kind == KT_PLOT_STEP) {
+        if (!pen_down) {
+            fprintf(out, "M%.1f,%.1fh0", at_x, at_y); /* a dot where a gap follows */
+        } else if (step) {
             fprintf(out, "H%.1fV%.1f", at_x, at_y);
         } else {
-            /* Drawn on from the pen's place, or a dot where a gap follows. */
-            fprintf(out, pen_down ? "L%.1f,%.1f" : "M%.1f,%.1fh0", at_x, at_y);
+            fprintf(out, "L%.1f,%.1f", at_x, at_y);
         }
         pen_down = true;
     }
@@ -61,16 +76,30 @@ struct slice {
     double x, lower, upper;
 };
 
+/* Whether the band runs level through slice i, so that it need not be drawn. */
+static bool is_level_slice(const struct slice *slices, size_t i, size_t count) {
+    if (i == 0 || i + 1 >= count) {
+        return false;
+    }
+    const struct slice *before = &slices[i - 1], *here = &slices[i], *behind = &slices[i + 1];
+    return before->lower == here->lower && behind->lower == here->lower &&
+           before->upper == here->upper && behind->upper == here->upper;
+}
+
 /* The outline: forth along the upper edge, back along the lower one. */
 static void draw_slices(FILE *out, const struct kt_plot_frame *frame, const struct slice *slices,
                         size_t count) {
     for (size_t i = 0; i < count; i++) {
-        fprintf(out, "%c%.1f,%.1f", i == 0 ? 'M' : 'L', kt_plot_at_x(frame, slices[i].x),
-                kt_plot_at_y(frame, slices[i].upper));
+        if (!is_level_slice(slices, i, count)) {
+            fprintf(out, "%c%.1f,%.1f", i == 0 ? 'M' : 'L', kt_plot_at_x(frame, slices[i].x),
+                    kt_plot_at_y(frame, slices[i].upper));
+        }
     }
     for (size_t i = count; i > 0; i--) {
-        fprintf(out, "L%.1f,%.1f", kt_plot_at_x(frame, slices[i - 1].x),
-                kt_plot_at_y(frame, slices[i - 1].lower));
+        if (!is_level_slice(slices, i - 1, count)) {
+            fprintf(out, "L%.1f,%.1f", kt_plot_at_x(frame, slices[i - 1].x),
+                    kt_plot_at_y(frame, slices[i - 1].lower));
+        }
     }
     if (count > 0) {
         fputc('Z', out);

@@ -237,6 +237,41 @@ static void a_gap_lifts_the_pen(void **state) {
     free(svg);
 }
 
+/* The d attribute of the first element of a class, NUL-terminated in place. */
+static char *path_of(char *svg, const char *class) {
+    char *path = strstr(svg, class);
+    assert_non_null(path);
+    path = strstr(path, " d=\"") + 4;
+    *strchr(path, '"') = '\0';
+    return path;
+}
+
+static void what_stays_level_is_drawn_by_its_ends(void **state) {
+    (void)state;
+    const double x[] = {0, 1, 2, 3, 4, 5, 6, 7}, y[] = {2, 2, 2, 2, 8, 8, 8, 8};
+    const double zero[8] = {0};
+    static const struct {
+        enum kt_plot_kind kind;
+        const char *class, *path;
+    } cases[] = {
+        /* x from 52 to 578, 8 at 29 and 0 at 180, so 2 at 142.2 */
+        {KT_PLOT_LINE, "class=\"line", "M52.0,142.2h0L277.4,142.2L352.6,29.0L578.0,29.0"},
+        {KT_PLOT_STEP, "class=\"line", "M52.0,142.2h0H277.4V142.2H352.6V29.0H578.0V29.0"},
+        {KT_PLOT_BAND, "class=\"band",
+         "M52.0,142.2L277.4,142.2L352.6,29.0L578.0,29.0"
+         "L578.0,180.0L352.6,180.0L277.4,180.0L52.0,180.0Z"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const bool band = cases[i].kind == KT_PLOT_BAND;
+        const struct kt_plot_series series = {
+            .kind = cases[i].kind, .x = x, .y = band ? zero : y, .y_upper = y, .count = 8};
+        const struct kt_plot plot = plot_of(&series, 1);
+        char *svg = drawn(&plot);
+        assert_string_equal(path_of(svg, cases[i].class), cases[i].path);
+        free(svg);
+    }
+}
+
 static void labels_never_overlap(void **state) {
     (void)state;
     const double x[] = {0, 1}, y[] = {5, 5};
@@ -344,6 +379,7 @@ int main(void) {
         cmocka_unit_test(any_data_stay_within_the_canvas),
         cmocka_unit_test(no_data_and_one_sample_are_plots_too),
         cmocka_unit_test(a_gap_lifts_the_pen),
+        cmocka_unit_test(what_stays_level_is_drawn_by_its_ends),
         cmocka_unit_test(labels_never_overlap),
         cmocka_unit_test(names_stay_text),
         cmocka_unit_test(long_text_is_cut_at_a_character),

@@ -8,6 +8,9 @@
 #include "model/evidence_build.h"
 #include "model/evidence_check.h"
 #include "model/flow_order.h"
+#include "model/history.h"
+#include "model/keep_up.h"
+#include "model/next_state.h"
 
 #include <stdio.h>
 #include <uuid/uuid.h>
@@ -25,12 +28,11 @@ struct run {
     const struct kt_job_settings *settings;
     struct kt_window_summary summary;
     struct kt_verdict verdict;
-    bool valid;                           /* the gate let the window pass */
-    bool kept_up;                         /* nothing in the job was backpressured */
-    struct kt_vertex_knowledge *vertices; /* one per vertex of the summary */
+    struct kt_next_input window; /* what the window was, for the state that follows */
     size_t learned;
-    struct kt_job_state next; /* the job's state afterwards */
-    struct kt_evidence evidence;
+    struct kt_job_state next;    /* the job's state afterwards */
+    struct kt_evidence evidence; /* its operators are the vertices of the summary, in order */
+    struct kt_kept *kept;        /* of each operator, what the window proved; NULL: nothing */
     struct kt_decision decision;
 };
 
@@ -63,12 +65,11 @@ static enum kt_err check_gate(struct run *run, struct kt_error *error) {
                                       .restart_seen = KT_HAS(state, KT_JOBSTATE_RESTART_SEEN_MS),
                                       .restart_seen_ms = state->restart_seen_ms};
     run->verdict = kt_gate_check(&run->summary, &run->closing->settings->gate, &past, run->arena);
-    run->valid = run->verdict.reason == KT_REASON_STEADY;
     return KT_ERR_OK;
 }
 
 /* No vertex that says so was backpressured, and at least one says. */
-static bool job_kept_up(const struct run *run) {
+static bool load_showed(const struct run *run) {
     const double threshold = run->settings->policy.backpressure_threshold;
     bool known = false;
     for (size_t i = 0; i < run->summary.vertices.count; i++) {
@@ -94,14 +95,40 @@ static bool measurable(const struct run *run, const struct kt_vertex_summary *ve
            vertex->ability > 0 && vertex->ability <= KT_MEASURE_MAX;
 }
 
-static bool rate_is_sound(const struct kt_vertex_summary *vertex) {
-    return KT_HAS(vertex, KT_SUM_RATE_IN) && vertex->rate_in_per_s <= KT_MEASURE_MAX;
-}
-
 static struct kt_history_owner owner_of(const struct run *run,
                                         const struct kt_vertex_summary *vertex) {
     return (struct kt_history_owner){run->partition, run->summary.cluster, run->summary.job_name,
                                      vertex->vertex_id};
+}
+
+/* What the window proved of each operator; nothing, where the graph has no order. */
+static enum kt_err assess(struct run *run, struct kt_error *error) {
+    struct kt_topology topology;
+    enum kt_err err = kt_topology_build(&run->evidence, run->arena, &topology, error);
+    if (err == KT_ERR_INVALID) {
+        return KT_ERR_OK; /* the decision will say so */
+    }
+    if (err == KT_ERR_OK) {
+        err = kt_keep_up_assess(&run->evidence, &topology, run->arena, &run->kept, error);
+    }
+    for (size_t i = 0; err == KT_ERR_OK && i < run->evidence.operators.count; i++) {
+        run->evidence.operators.items[i].keep_up = run->kept[i].keep_up;
+    }
+    return err;
+}
+
+/* The observation of one vertex. That it fell behind is worth remembering only with the load that
+ * it fell behind of. */
+static struct kt_observation observe(const struct run *run, size_t i) {
+    const struct kt_vertex_summary *vertex = &run->summary.vertices.items[i];
+    const bool lambda_known = run->kept != NULL && run->kept[i].lambda >= 0;
+    return (struct kt_observation){
+        .ability = vertex->ability,
+        .busy = vertex->busy,
+        .lambda = lambda_known ? run->kept[i].lambda : vertex->rate_in_per_s,
+        .keep_up = lambda_known ? run->kept[i].keep_up : KT_KEEP_UP_UNKNOWN,
+        .generation = run->job->state.generation,
+        .window_end_ms = run->summary.end_ms};
 }
 
 static enum kt_err learn(struct run *run, struct kt_error *error) {
@@ -111,13 +138,7 @@ static enum kt_err learn(struct run *run, struct kt_error *error) {
             continue;
         }
         const struct kt_history_owner owner = owner_of(run, vertex);
-        const struct kt_observation observation = {.ability = vertex->ability,
-                                                   .busy = vertex->busy,
-                                                   .lambda = vertex->rate_in_per_s,
-                                                   .keep_up = run->kept_up ? KT_KEEP_UP_KEPT_UP
-                                                                           : KT_KEEP_UP_UNKNOWN,
-                                                   .generation = run->job->state.generation,
-                                                   .window_end_ms = run->summary.end_ms};
+        const struct kt_observation observation = observe(run, i);
         enum kt_err err =
             kt_history_add(run->closing->durable, &owner, vertex->name, vertex->parallelism,
                            &observation, run->settings->policy.top_k, run->arena, error);
@@ -127,8 +148,12 @@ static enum kt_err learn(struct run *run, struct kt_error *error) {
         if (err != KT_ERR_OK) {
             return err;
         }
-        run->vertices[i].learned = true;
+        run->evidence.operators.items[i].learned = true;
         run->learned++;
+    }
+    if (run->window.load_showed && run->kept != NULL &&
+        kt_keep_up_all(run->kept, run->evidence.operators.count)) {
+        kt_next_learn_ratios(&run->evidence, &run->next);
     }
     return KT_ERR_OK;
 }
@@ -136,15 +161,25 @@ static enum kt_err learn(struct run *run, struct kt_error *error) {
 /* Loads what is known of every vertex, this window included. */
 static enum kt_err recall(struct run *run, struct kt_error *error) {
     const size_t count = run->summary.vertices.count;
-    const size_t points_max = kt_evidence_points(count);
+    struct kt_history_query query = {.top_k = run->settings->policy.top_k,
+                                     .points_max = kt_evidence_points(count),
+                                     .groups_max = kt_evidence_groups(count),
+                                     .window_end_ms = run->summary.end_ms};
     for (size_t i = 0; i < count; i++) {
+        struct kt_operator_evidence *op = &run->evidence.operators.items[i];
         const struct kt_history_owner owner = owner_of(run, &run->summary.vertices.items[i]);
+        struct kt_history_found found;
+        query.change_points_ms = op->change_points_ms.items;
+        query.change_points = op->change_points_ms.count;
         enum kt_err err =
-            kt_history_load(run->closing->durable, &owner, run->settings->policy.top_k, points_max,
-                            run->arena, &run->vertices[i].history, error);
+            kt_history_load(run->closing->durable, &owner, &query, run->arena, &found, error);
         if (err != KT_ERR_OK) {
             return err;
         }
+        op->history.items = found.points.items;
+        op->history.count = found.points.count;
+        op->groups.items = found.groups.items;
+        op->groups.count = found.groups.count;
     }
     return KT_ERR_OK;
 }
@@ -156,7 +191,7 @@ static enum kt_err check_usable(struct run *run, struct kt_error *error) {
     bool remembered = run->learned > 0 || run->verdict.doubtful;
     for (size_t i = 0; i < run->summary.vertices.count; i++) {
         const struct kt_vertex_summary *vertex = &run->summary.vertices.items[i];
-        remembered = remembered || run->vertices[i].history.count > 0;
+        remembered = remembered || run->evidence.operators.items[i].history.count > 0;
         if (KT_HAS(vertex, KT_SUM_RATE_IN) && KT_HAS(vertex, KT_SUM_BUSY) &&
             (busiest == NULL || vertex->busy > busiest->busy)) {
             busiest = vertex;
@@ -174,187 +209,37 @@ static enum kt_err check_usable(struct run *run, struct kt_error *error) {
                               "%.4f, and nothing was learned before",
                               KT_STR_ARG(busiest->name), busiest->busy,
                               run->settings->policy.busy_min);
+    run->evidence.gate = run->verdict.reason;
+    run->evidence.gate_text = run->verdict.text;
     return run->verdict.text.data == NULL ? no_memory(error) : KT_ERR_OK;
 }
 
-/* ---- the job's next state ------------------------------------------------------------------- */
-
-/* The operators after a valid window: those in it. λ is carried over where it did not show. */
-static enum kt_err operators_of_window(struct run *run, struct kt_error *error) {
-    const struct kt_job_state *old = &run->job->state;
-    const size_t count = run->summary.vertices.count;
-    struct kt_operator_state *items = kt_arena_array(run->arena, count, sizeof *items);
-    if (items == NULL) {
-        return no_memory(error);
+/* What the window proved and taught; a window that is held does neither. */
+static enum kt_err learn_and_recall(struct run *run, struct kt_error *error) {
+    enum kt_err err = assess(run, error);
+    if (err == KT_ERR_OK && !run->verdict.doubtful) {
+        err = learn(run, error);
     }
-    for (size_t i = 0; i < count; i++) {
-        const struct kt_vertex_summary *vertex = &run->summary.vertices.items[i];
-        items[i] = (struct kt_operator_state){.vertex_id = vertex->vertex_id,
-                                              .name = kt_evidence_name(vertex->name),
-                                              .parallelism = vertex->parallelism};
-        const int64_t before = kt_operator_state_find(old, vertex->vertex_id, i);
-        if (run->kept_up && rate_is_sound(vertex)) {
-            items[i].lambda_known = vertex->rate_in_per_s;
-            KT_SET(&items[i], KT_OPSTATE_LAMBDA_KNOWN);
-        } else if (before >= 0 && KT_HAS(&old->operators.items[before], KT_OPSTATE_LAMBDA_KNOWN)) {
-            items[i].lambda_known = old->operators.items[before].lambda_known;
-            KT_SET(&items[i], KT_OPSTATE_LAMBDA_KNOWN);
-        }
-        if (vertex->parallelism > run->next.parallelism_peak) {
-            run->next.parallelism_peak = vertex->parallelism;
-        }
+    if (err == KT_ERR_OK) {
+        err = recall(run, error);
     }
-    run->next.operators.items = items;
-    run->next.operators.count = count;
-    run->next.job_id = run->summary.job_id;
-    return KT_ERR_OK;
-}
-
-/* The operators after an invalid window: as they were, but for how long each has been silent. */
-static enum kt_err operators_kept(struct run *run, struct kt_error *error) {
-    const struct kt_job_state *old = &run->job->state;
-    const size_t count = old->operators.count;
-    struct kt_operator_state *items = kt_arena_array(run->arena, count, sizeof *items);
-    if (items == NULL) {
-        return no_memory(error);
-    }
-    for (size_t i = 0; i < count; i++) {
-        items[i] = old->operators.items[i];
-        if (kt_vertex_find(&run->summary, items[i].vertex_id, i) >= 0) {
-            items[i].missed_windows = 0;
-        } else if (items[i].missed_windows < KT_MISSED_WINDOWS_MAX) {
-            items[i].missed_windows++;
-        }
-    }
-    run->next.operators.items = items;
-    if (count == 0) {
-        run->next.job_id = run->summary.job_id;
-    }
-    return KT_ERR_OK;
-}
-
-/* Whether the pending command is done with: carried out, overtaken by somebody else, or expired. */
-static bool pending_is_over(const struct run *run) {
-    const struct kt_job_state *state = &run->job->state;
-    if (run->summary.end_ms >= state->pending_until_ms) {
-        return true;
-    }
-    if (!run->valid) {
-        return false;
-    }
-    bool carried_out = true;
-    for (size_t i = 0; i < state->pending.count; i++) {
-        const struct kt_target *target = &state->pending.items[i];
-        const int64_t at = kt_vertex_find(&run->summary, target->vertex_id, i);
-        if (at < 0) {
-            return true;
-        }
-        const int32_t parallelism = run->summary.vertices.items[at].parallelism;
-        if (parallelism != target->to && parallelism != target->from) {
-            return true;
-        }
-        carried_out = carried_out && parallelism == target->to;
-    }
-    return carried_out;
-}
-
-static void clear_pending(struct kt_job_state *state) {
-    KT_CLEAR(state, KT_JOBSTATE_PENDING_COMMAND_ID);
-    KT_CLEAR(state, KT_JOBSTATE_PENDING_UNTIL_MS);
-    state->pending_command_id = (struct kt_str){NULL, 0};
-    state->pending_until_ms = 0;
-    state->pending.items = NULL;
-    state->pending.count = 0;
-}
-
-/* The state that the window itself makes, before anything is decided. */
-static enum kt_err next_state(struct run *run, struct kt_error *error) {
-    run->next = run->job->state;
-    run->next.closed_until_ms = run->summary.end_ms;
-    run->next.ramp_windows =
-        run->verdict.reason == KT_REASON_RAMP ? run->job->state.ramp_windows + 1 : 0;
-    if (run->verdict.reason == KT_REASON_RESTARTED ||
-        run->verdict.reason == KT_REASON_COUNTER_RESET) {
-        run->next.restart_seen_ms = run->summary.end_ms;
-        KT_SET(&run->next, KT_JOBSTATE_RESTART_SEEN_MS);
-    }
-    if (KT_HAS(&run->next, KT_JOBSTATE_PENDING_UNTIL_MS) && pending_is_over(run)) {
-        clear_pending(&run->next);
-    }
-    return run->valid ? operators_of_window(run, error) : operators_kept(run, error);
-}
-
-/* Adds one to the restarts of the day, and drops those that are older. */
-static enum kt_err remember_restart(struct run *run, struct kt_error *error) {
-    struct kt_job_state *next = &run->next;
-    const int64_t now_ms = run->summary.end_ms;
-    const struct kt_job_state *old = &run->job->state;
-    size_t begin = 0;
-    while (begin < old->restarts_ms.count && (old->restarts_ms.items[begin] <= now_ms - KT_DAY_MS ||
-                                              old->restarts_ms.count - begin >= KT_RESTARTS_MAX)) {
-        begin++;
-    }
-    const size_t kept = old->restarts_ms.count - begin;
-    next->restarts_ms.items = kt_arena_array(run->arena, kept + 1, sizeof(int64_t));
-    if (next->restarts_ms.items == NULL) {
-        return no_memory(error);
-    }
-    for (size_t i = 0; i < kept; i++) {
-        next->restarts_ms.items[i] = old->restarts_ms.items[begin + i];
-    }
-    next->restarts_ms.items[kept] = now_ms;
-    next->restarts_ms.count = kept + 1;
-    return KT_ERR_OK;
-}
-
-/* Remembers a published rescale: when it was, and what it asks for. A dry run restarts nothing, so
- * that it takes nothing from the budget: it would fall silent, and the day after as well. */
-static enum kt_err remember_rescale(struct run *run, struct kt_str command_id,
-                                    struct kt_error *error) {
-    struct kt_job_state *next = &run->next;
-    const int64_t now_ms = run->summary.end_ms;
-    next->last_rescale_ms = now_ms;
-    KT_SET(next, KT_JOBSTATE_LAST_RESCALE_MS);
-    if (!run->settings->policy.dry_run) {
-        enum kt_err err = remember_restart(run, error);
-        if (err != KT_ERR_OK) {
-            return err;
-        }
-    }
-    next->pending.items =
-        kt_arena_array(run->arena, run->decision.operators.count, sizeof *next->pending.items);
-    if (next->pending.items == NULL) {
-        return no_memory(error);
-    }
-    next->pending.count = 0;
-    for (size_t i = 0; i < run->decision.operators.count; i++) {
-        const struct kt_operator_decision *op = &run->decision.operators.items[i];
-        if (op->from != op->to) {
-            next->pending.items[next->pending.count++] =
-                (struct kt_target){op->vertex_id, op->from, op->to};
-        }
-    }
-    next->pending_command_id = command_id;
-    KT_SET(next, KT_JOBSTATE_PENDING_COMMAND_ID);
-    next->pending_until_ms = now_ms + run->settings->policy.command_ttl_ms;
-    KT_SET(next, KT_JOBSTATE_PENDING_UNTIL_MS);
-    return KT_ERR_OK;
+    return err == KT_ERR_OK ? check_usable(run, error) : err;
 }
 
 /* ---- decision and command ------------------------------------------------------------------- */
 
-static enum kt_err decide(struct run *run, struct kt_error *error) {
+static enum kt_err build_evidence(struct run *run, struct kt_error *error) {
     const struct kt_evidence_input input = {.summary = &run->summary,
                                             .verdict = run->verdict,
                                             .settings = run->settings,
-                                            .state = &run->next,
-                                            .vertices = run->vertices};
-    enum kt_err err = kt_evidence_build(&input, run->arena, &run->evidence, error);
-    if (err != KT_ERR_OK) {
-        return err;
-    }
+                                            .state = &run->next};
+    return kt_evidence_build(&input, run->arena, &run->evidence, error);
+}
+
+static enum kt_err decide(struct run *run, struct kt_error *error) {
     struct kt_error why = {0};
-    err = kt_decide(run->closing->decider, &run->evidence, run->arena, &run->decision, &why);
+    enum kt_err err =
+        kt_decide(run->closing->decider, &run->evidence, run->arena, &run->decision, &why);
     if (err == KT_ERR_INVALID || err == KT_ERR_NUMERIC) {
         /* One job's odd numbers must not stop the partition: hold, and say it in public. */
         run->decision = (struct kt_decision){.kind = KT_COMMAND_HOLD,
@@ -364,7 +249,12 @@ static enum kt_err decide(struct run *run, struct kt_error *error) {
         run->decision.reason_text = kt_arena_str(run->arena, kt_str_of(why.message));
         return run->decision.reason_text.data == NULL ? no_memory(error) : KT_ERR_OK;
     }
-    return err == KT_ERR_OK ? err : kt_fail(error, err, "deciding: %s", why.message);
+    if (err != KT_ERR_OK) {
+        return kt_fail(error, err, "deciding: %s", why.message);
+    }
+    return run->window.valid
+               ? kt_next_decided(&run->window, &run->evidence, &run->decision, &run->next, error)
+               : KT_ERR_OK;
 }
 
 /* UUIDv5 of job, generation and window end: a replay repeats it. */
@@ -419,7 +309,7 @@ static enum kt_err publish(struct run *run, struct kt_error *error) {
     command.operators.items = decision->operators.items;
     command.operators.count = decision->operators.count;
     if (rescale) {
-        enum kt_err err = remember_rescale(run, id, error);
+        enum kt_err err = kt_next_rescale(&run->window, id, decision, &run->next, error);
         if (err != KT_ERR_OK) {
             return err;
         }
@@ -434,10 +324,6 @@ static enum kt_err publish(struct run *run, struct kt_error *error) {
 static enum kt_err run_steps(struct run *run, struct kt_error *error) {
     run->settings =
         kt_settings_find(run->closing->settings, run->summary.cluster, run->summary.job_name);
-    run->vertices = kt_arena_array(run->arena, run->summary.vertices.count, sizeof *run->vertices);
-    if (run->vertices == NULL) {
-        return no_memory(error);
-    }
     enum kt_err err = check_gate(run, error);
     if (err == KT_ERR_OK) { /* behind the gate, which looks vertices up by the order of their ids */
         err = kt_flow_order(&run->summary, run->arena, error);
@@ -445,16 +331,20 @@ static enum kt_err run_steps(struct run *run, struct kt_error *error) {
     if (err != KT_ERR_OK) {
         return err;
     }
-    run->kept_up = run->valid && job_kept_up(run);
-    err = run->valid && !run->verdict.doubtful ? learn(run, error) : KT_ERR_OK;
-    if (err == KT_ERR_OK && run->valid) { /* what was learned says nothing about a window held */
-        err = recall(run, error);
-    }
-    if (err == KT_ERR_OK && run->valid) {
-        err = check_usable(run, error);
-    }
+    const bool valid = run->verdict.reason == KT_REASON_STEADY;
+    run->window = (struct kt_next_input){.before = &run->job->state,
+                                         .summary = &run->summary,
+                                         .settings = run->settings,
+                                         .gate = run->verdict.reason,
+                                         .valid = valid,
+                                         .load_showed = valid && load_showed(run),
+                                         .arena = run->arena};
+    err = kt_next_state(&run->window, &run->next, error);
     if (err == KT_ERR_OK) {
-        err = next_state(run, error);
+        err = build_evidence(run, error);
+    }
+    if (err == KT_ERR_OK && valid) {
+        err = learn_and_recall(run, error);
     }
     if (err == KT_ERR_OK) {
         err = decide(run, error);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The closing of one window: everything lasting that the stage ever does.
  *
- *   window → summary → gate → history → evidence → decide → command, and the job's new state
+ *   window → summary → gate → evidence (measures, state) → what the window proved → histories →
+ *   decide → command, and the job's new state
  */
 #ifndef KT_MODEL_CLOSING_H
 #define KT_MODEL_CLOSING_H
@@ -9,10 +10,6 @@
 #include "model/decide.h"
 #include "model/job.h"
 #include "model/stage.h"
-
-/* A vertex that was silent for so many windows in a row is gone (its tasks finished, or nobody
- * reports it any more): the gate no longer waits for it. */
-#define KT_MISSED_WINDOWS_MAX 5
 
 /* What closings share; owned by the stage. */
 struct kt_closing {

@@ -103,6 +103,192 @@ enum kt_err kt_demand_hidden(const struct kt_evidence *evidence, const struct kt
     return scale(evidence, topology, arena, hidden_factor, *lambda, error);
 }
 
+/* ---- from the sources down ------------------------------------------------------------------- */
+
+double kt_demand_backlog_growth(const struct kt_evidence *evidence,
+                                const struct kt_operator_evidence *op) {
+    if (!op->is_source || !KT_HAS(op, KT_OPEV_RATE_IN_PER_S) ||
+        !KT_HAS(op, KT_OPEV_PENDING_GROWTH_PER_S) ||
+        fabs(op->pending_growth_per_s) <=
+            evidence->settings.keep_up_tolerance * op->rate_in_per_s) {
+        return 0;
+    }
+    return op->pending_growth_per_s;
+}
+
+static bool is_backpressured(const struct kt_evidence *evidence,
+                             const struct kt_operator_evidence *op) {
+    return KT_HAS(op, KT_OPEV_BACKPRESSURED) &&
+           op->backpressured >= evidence->settings.backpressure_threshold;
+}
+
+bool kt_demand_is_hidden(const struct kt_evidence *evidence) {
+    for (size_t i = 0; i < evidence->operators.count; i++) {
+        if (is_backpressured(evidence, &evidence->operators.items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kt_demand_selectivity(const struct kt_operator_evidence *op, double *out, double *in) {
+    *out = op->rate_out_per_s;
+    *in = op->rate_in_per_s;
+    return KT_HAS(op, KT_OPEV_RATE_OUT_PER_S) && KT_HAS(op, KT_OPEV_RATE_IN_PER_S);
+}
+
+bool kt_demand_input_ratio(const struct kt_evidence *evidence,
+                           const struct kt_operator_evidence *op, double *in, double *sent) {
+    *in = op->rate_in_per_s;
+    *sent = 0;
+    for (size_t e = 0; e < op->inputs.count; e++) {
+        const struct kt_operator_evidence *upstream =
+            &evidence->operators.items[op->inputs.items[e].upstream];
+        if (KT_HAS(upstream, KT_OPEV_RATE_OUT_PER_S)) {
+            *sent += upstream->rate_out_per_s;
+        } else if (upstream->is_source && KT_HAS(upstream, KT_OPEV_RATE_IN_PER_S)) {
+            *sent += upstream->rate_in_per_s; /* of a source: what it emits */
+        } else {
+            return false;
+        }
+    }
+    return op->inputs.count > 0 && KT_HAS(op, KT_OPEV_RATE_IN_PER_S);
+}
+
+struct kt_ratio kt_ratio_learn(struct kt_ratio ratio, double numerator, double denominator) {
+    if (!(numerator >= 0 && numerator <= KT_MEASURE_MAX && denominator >= 0 &&
+          denominator <= KT_MEASURE_MAX)) {
+        return ratio;
+    }
+    const int32_t kept =
+        ratio.windows < KT_RATIO_WINDOWS_MAX ? ratio.windows : KT_RATIO_WINDOWS_MAX - 1;
+    const double before = ratio.base_per_s * kept;
+    const double value = (ratio.value * before + numerator) / (before + denominator);
+    if (!(before + denominator > 0) || !(value <= KT_MEASURE_MAX)) {
+        return ratio;
+    }
+    return (struct kt_ratio){
+        .value = value, .base_per_s = (before + denominator) / (kept + 1), .windows = kept + 1};
+}
+
+/* λ of a source; unknown where it is held back and says nothing of what waits. */
+static double source_lambda(const struct kt_evidence *evidence,
+                            const struct kt_operator_evidence *op) {
+    if (!KT_HAS(op, KT_OPEV_RATE_IN_PER_S) ||
+        (!KT_HAS(op, KT_OPEV_PENDING_GROWTH_PER_S) && is_backpressured(evidence, op))) {
+        return KT_DEMAND_UNKNOWN;
+    }
+    return fmin(fmax(op->rate_in_per_s + kt_demand_backlog_growth(evidence, op), 0),
+                KT_MEASURE_MAX);
+}
+
+/* Records sent per record received. Nothing is known by a window alone in which nothing passed: it
+ * may be a burst's turn next. A source passes on what it reads. */
+static double selectivity_of(const struct kt_operator_evidence *op) {
+    double out = 0;
+    double in = 0;
+    if (KT_HAS(op, KT_OPEV_SELECTIVITY)) {
+        return op->selectivity;
+    }
+    if (kt_demand_selectivity(op, &out, &in) && in > 0 && out > 0) {
+        return fmin(out / in, KT_MEASURE_MAX);
+    }
+    return op->is_source ? 1 : KT_DEMAND_UNKNOWN;
+}
+
+/* Records received per record that the upstreams send: each is received once unless seen
+ * otherwise. */
+static double input_ratio_of(const struct kt_evidence *evidence,
+                             const struct kt_operator_evidence *op) {
+    double in = 0;
+    double sent = 0;
+    if (KT_HAS(op, KT_OPEV_INPUT_RATIO)) {
+        return op->input_ratio;
+    }
+    return kt_demand_input_ratio(evidence, op, &in, &sent) && in > 0 && sent > 0
+               ? fmin(in / sent, KT_MEASURE_MAX)
+               : 1;
+}
+
+/* λ of an operator by those of its upstreams, which come before it in the order. */
+static double carried_lambda(const struct kt_evidence *evidence,
+                             const struct kt_operator_evidence *op, const double *lambda) {
+    double sent = 0;
+    for (size_t e = 0; e < op->inputs.count; e++) {
+        const int32_t upstream = op->inputs.items[e].upstream;
+        const double selectivity = selectivity_of(&evidence->operators.items[upstream]);
+        if (lambda[upstream] < 0 || selectivity < 0) {
+            return KT_DEMAND_UNKNOWN;
+        }
+        sent = fmin(sent + lambda[upstream] * selectivity, KT_MEASURE_MAX);
+    }
+    return fmin(sent * input_ratio_of(evidence, op), KT_MEASURE_MAX);
+}
+
+static bool backlog_moves(const struct kt_evidence *evidence) {
+    for (size_t i = 0; i < evidence->operators.count; i++) {
+        if (kt_demand_backlog_growth(evidence, &evidence->operators.items[i]) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum kt_err kt_demand_from_sources(const struct kt_evidence *evidence,
+                                   const struct kt_topology *topology, struct kt_arena *arena,
+                                   double **lambda, bool *complete, struct kt_error *error) {
+    *complete = true;
+    *lambda = kt_arena_array(arena, evidence->operators.count, sizeof **lambda);
+    if (*lambda == NULL) {
+        return kt_fail(error, KT_ERR_LIMIT, "no memory for the demand of %zu operators",
+                       evidence->operators.count);
+    }
+    const bool hidden = kt_demand_is_hidden(evidence);
+    const bool direct = !hidden && !backlog_moves(evidence);
+    for (size_t k = 0; k < topology->count; k++) {
+        const int32_t i = topology->order[k];
+        const struct kt_operator_evidence *op = &evidence->operators.items[i];
+        const bool measured = KT_HAS(op, KT_OPEV_RATE_IN_PER_S);
+        if (op->is_source) {
+            (*lambda)[i] = source_lambda(evidence, op);
+        } else if (measured && (direct || (!hidden && op->inputs.count == 0))) {
+            (*lambda)[i] = op->rate_in_per_s;
+        } else if (op->inputs.count > 0) {
+            (*lambda)[i] = carried_lambda(evidence, op, *lambda);
+        } else {
+            (*lambda)[i] = KT_DEMAND_UNKNOWN; /* the graph is not known */
+        }
+        if ((*lambda)[i] < 0 && measured && KT_HAS(op, KT_OPEV_BUSY) &&
+            !KT_HAS(op, KT_OPEV_PINNED)) {
+            *complete = false;
+        }
+    }
+    return KT_ERR_OK;
+}
+
+static bool differs(const struct kt_evidence *evidence, const struct kt_operator_evidence *op,
+                    double lambda) {
+    return !KT_HAS(op, KT_OPEV_LAMBDA_DECIDED) ||
+           fabs(lambda - op->lambda_decided) > evidence->settings.load_change * op->lambda_decided;
+}
+
+bool kt_demand_is_new(const struct kt_evidence *evidence,
+                      const struct kt_operator_decision *operators, size_t count) {
+    bool of_sources = false;
+    bool source_differs = false;
+    bool any_differs = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct kt_operator_evidence *op = &evidence->operators.items[i];
+        if (KT_HAS(&operators[i], KT_OPDEC_LAMBDA)) {
+            const bool is_new = differs(evidence, op, operators[i].lambda);
+            any_differs = any_differs || is_new;
+            of_sources = of_sources || op->is_source;
+            source_differs = source_differs || (op->is_source && is_new);
+        }
+    }
+    return of_sources ? source_differs : any_differs;
+}
+
 bool kt_demand_catching_up(const struct kt_evidence *evidence, int32_t *slowest, double *seconds) {
     *slowest = -1;
     *seconds = 0;

@@ -4,6 +4,7 @@
 #define KT_MODEL_DEMAND_H
 
 #include "model/topology.h"
+#include "schemas/rescale_command.h"
 
 /* A backlog is to be worked off within this time; one that shrinks fast enough for it is no sign
  * of too little parallelism. (Flink's own autoscaler plans with the same half hour.) */
@@ -42,6 +43,57 @@ KT_MUST_CHECK enum kt_err kt_demand_hidden(const struct kt_evidence *evidence,
                                            const struct kt_topology *topology,
                                            struct kt_arena *arena, double **lambda, bool *complete,
                                            struct kt_error *error);
+
+/* λ per operator from what arrives at the sources, which nothing hides where their backlog is
+ * known:
+ *
+ *   λ(source) = rate + growth of its backlog     (growth within keep_up_tolerance · rate counts as
+ * 0) λ(i)      = input_ratio(i) · Σ over input edges from u of selectivity(u) · λ(u)
+ *
+ * with the learned ratios, else those of this window. Where nothing is backpressured and no backlog
+ * moves λ(i) is what i receives. A source without a known backlog shows its λ as long as it is not
+ * backpressured itself. *complete: λ is known of every operator that could be scaled (measured and
+ * not pinned); of the others it may be KT_DEMAND_UNKNOWN. */
+KT_MUST_CHECK enum kt_err kt_demand_from_sources(const struct kt_evidence *evidence,
+                                                 const struct kt_topology *topology,
+                                                 struct kt_arena *arena, double **lambda,
+                                                 bool *complete, struct kt_error *error);
+
+/* By how much a source's backlog grows, records/s, 0 where it is not known or within
+ * keep_up_tolerance · rate; negative: it shrinks. */
+double kt_demand_backlog_growth(const struct kt_evidence *evidence,
+                                const struct kt_operator_evidence *op);
+
+/* Whether some vertex says that it is backpressured for backpressure_threshold of the time. */
+bool kt_demand_is_hidden(const struct kt_evidence *evidence);
+
+/* Whether these are decisions about another load than the last one that was decided on: λ of a
+ * source (of any operator where no source's λ is known) was never decided on or differs by more
+ * than load_change of it. Sources only, because what others receive comes in bursts below windowed
+ * operators. False where no λ is known. */
+bool kt_demand_is_new(const struct kt_evidence *evidence,
+                      const struct kt_operator_decision *operators, size_t count);
+
+/* A ratio of two rates as it is remembered: so far value = Σ numerators / Σ denominators. */
+#define KT_RATIO_WINDOWS_MAX 10
+struct kt_ratio {
+    double value;
+    double base_per_s; /* mean denominator, records/s */
+    int32_t windows;   /* that it was learned from, up to KT_RATIO_WINDOWS_MAX; 0: not known */
+};
+
+/* The ratio with one more window: that of the sums over the first KT_RATIO_WINDOWS_MAX windows,
+ * from then on the older ones weigh less by a factor of 1 - 1 / KT_RATIO_WINDOWS_MAX for each new
+ * one. Sums and not the mean of ratios, so that an operator that emits in bursts (at the ends of
+ * its own windows) is learned as it is on average. What cannot be learned from (a negative or
+ * absurd rate, nothing in the denominator so far) leaves the ratio as it is. */
+struct kt_ratio kt_ratio_learn(struct kt_ratio ratio, double numerator, double denominator);
+
+/* What this window shows of operator i: records out per record in, and records in per record that
+ * its upstreams send. False: not both are known. */
+bool kt_demand_selectivity(const struct kt_operator_evidence *op, double *out, double *in);
+bool kt_demand_input_ratio(const struct kt_evidence *evidence,
+                           const struct kt_operator_evidence *op, double *in, double *sent);
 
 /* Whether the job is catching up: no source's backlog is unknown or grows, at least one shrinks by
  * more than 1 % of its source's rate, and each that remains is worked off within KT_CATCH_UP_S.

@@ -7,12 +7,21 @@
 
 #include <math.h>
 
-size_t kt_evidence_points(size_t operators) {
-    if (operators * KT_HISTORY_POINTS_MAX <= KT_EVIDENCE_POINTS_MAX) {
-        return KT_HISTORY_POINTS_MAX;
+/* What each of so many operators gets of a total: all that one can use, or its share. */
+static size_t share_of(size_t operators, size_t each_max, size_t total_max) {
+    if (operators * each_max <= total_max) {
+        return each_max;
     }
-    const size_t share = KT_EVIDENCE_POINTS_MAX / operators;
+    const size_t share = total_max / operators;
     return share > 0 ? share : 1;
+}
+
+size_t kt_evidence_points(size_t operators) {
+    return share_of(operators, KT_HISTORY_POINTS_MAX, KT_EVIDENCE_POINTS_MAX);
+}
+
+size_t kt_evidence_groups(size_t operators) {
+    return share_of(operators, KT_GROUPS_MAX, KT_EVIDENCE_GROUPS_MAX);
 }
 
 int64_t kt_operator_state_find(const struct kt_job_state *state, struct kt_str vertex_id,
@@ -109,6 +118,31 @@ static void copy_bounds(const struct kt_job_settings *settings,
     }
 }
 
+/* What is remembered of the operator. */
+static void copy_state(const struct kt_operator_state *state, struct kt_operator_evidence *op) {
+    if (op->parallelism == 0) {
+        op->parallelism = state->parallelism; /* an invalid window: what it had before */
+    }
+    if (KT_HAS(state, KT_OPSTATE_LAMBDA_KNOWN)) {
+        op->lambda_known = state->lambda_known;
+        KT_SET(op, KT_OPEV_LAMBDA_KNOWN);
+    }
+    if (KT_HAS(state, KT_OPSTATE_SELECTIVITY)) {
+        op->selectivity = state->selectivity;
+        KT_SET(op, KT_OPEV_SELECTIVITY);
+    }
+    if (KT_HAS(state, KT_OPSTATE_INPUT_RATIO)) {
+        op->input_ratio = state->input_ratio;
+        KT_SET(op, KT_OPEV_INPUT_RATIO);
+    }
+    if (KT_HAS(state, KT_OPSTATE_LAMBDA_DECIDED)) {
+        op->lambda_decided = state->lambda_decided;
+        KT_SET(op, KT_OPEV_LAMBDA_DECIDED);
+    }
+    op->change_points_ms.items = state->change_points_ms.items;
+    op->change_points_ms.count = state->change_points_ms.count;
+}
+
 static void fill_operator(const struct kt_evidence_input *input, size_t i,
                           struct kt_operator_evidence *op) {
     const struct kt_vertex_summary *vertex = &input->summary->vertices.items[i];
@@ -126,19 +160,9 @@ static void fill_operator(const struct kt_evidence_input *input, size_t i,
     }
     copy_bounds(input->settings, vertex, op);
     copy_measures(vertex, op);
-    op->learned = input->vertices[i].learned;
-    op->history.items = input->vertices[i].history.items;
-    op->history.count = input->vertices[i].history.count;
     const int64_t known = kt_operator_state_find(input->state, vertex->vertex_id, i);
     if (known >= 0) {
-        const struct kt_operator_state *state = &input->state->operators.items[known];
-        if (op->parallelism == 0) {
-            op->parallelism = state->parallelism; /* an invalid window: what it had before */
-        }
-        if (KT_HAS(state, KT_OPSTATE_LAMBDA_KNOWN)) {
-            op->lambda_known = state->lambda_known;
-            KT_SET(op, KT_OPEV_LAMBDA_KNOWN);
-        }
+        copy_state(&input->state->operators.items[known], op);
     }
 }
 

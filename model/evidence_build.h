@@ -5,36 +5,34 @@
 #define KT_MODEL_EVIDENCE_BUILD_H
 
 #include "model/gate.h"
-#include "model/history.h"
-#include "schemas/evidence.h"
+#include "model/settings.h"
+#include "schemas/state.h"
 
 /* Points of history that one evidence carries at most, over all operators: what bounds a command's
  * size (at most 24 bytes a point). Small jobs get KT_HISTORY_POINTS_MAX per operator. */
 #define KT_EVIDENCE_POINTS_MAX 8192
+/* The same of observation groups (at most 45 bytes each): both together are less than 600 kB, so
+ * that a command of a large job stays below the 1 MB that a broker takes. */
+#define KT_EVIDENCE_GROUPS_MAX 8192
 #define KT_EVIDENCE_NAME_BYTES 200 /* longer names of vertices are cut: they are for people */
 
 #define KT_DAY_MS INT64_C(86400000)
-
-/* What is known of one vertex besides its summary; one per vertex of the summary. */
-struct kt_vertex_knowledge {
-    bool learned; /* this window's ability was added to the history */
-    struct kt_history_points history;
-};
 
 struct kt_evidence_input {
     const struct kt_window_summary *summary;
     struct kt_verdict verdict;
     const struct kt_job_settings *settings;
     const struct kt_job_state *state; /* before the decision, with this window's λ known */
-    const struct kt_vertex_knowledge *vertices;
 };
 
-/* The points that each of so many operators may carry, at least 1. */
+/* The points, and the groups, that each of so many operators may carry, at least 1. */
 size_t kt_evidence_points(size_t operators);
+size_t kt_evidence_groups(size_t operators);
 
-/* Fills *evidence; everything lives in the arena or is borrowed from the input. Measures that are
- * not finite or beyond any machine are left out. Edges are given only if all of the graph is known,
- * so that nobody computes with half of it. KT_ERR_NOMEM. */
+/* Fills *evidence but for what this window proved and taught (keep_up, learned, history, groups),
+ * which is to be assessed by it; everything lives in the arena or is borrowed from the input.
+ * Measures that are not finite or beyond any machine are left out. Edges are given only if all of
+ * the graph is known, so that nobody computes with half of it. KT_ERR_NOMEM. */
 KT_MUST_CHECK enum kt_err kt_evidence_build(const struct kt_evidence_input *input,
                                             struct kt_arena *arena, struct kt_evidence *evidence,
                                             struct kt_error *error);

@@ -30,16 +30,31 @@ KT_MUST_CHECK enum kt_err kt_history_add(struct kt_durable *durable,
                                          const struct kt_observation *observation, int32_t top_k,
                                          struct kt_arena *arena, struct kt_error *error);
 
-struct kt_history_points {
-    struct kt_history_point *items;
-    size_t count;
+/* What is wanted of a history. */
+struct kt_history_query {
+    int32_t top_k;                   /* newest observations per parallelism that count, ≥ 1 */
+    size_t points_max;               /* at most KT_HISTORY_POINTS_MAX */
+    size_t groups_max;               /* at most KT_GROUPS_MAX */
+    const int64_t *change_points_ms; /* ascending; no group reaches over one */
+    size_t change_points;
+    int64_t window_end_ms; /* the observation of this window stays alone and comes last */
 };
 
-/* The operator's points, ascending in parallelism, in the arena: of the points_max (at most
- * KT_HISTORY_POINTS_MAX) parallelisms that were observed last. */
+struct kt_history_found {
+    KT_ARRAY(struct kt_history_point) points;     /* ascending in parallelism */
+    KT_ARRAY(struct kt_observation_group) groups; /* ascending in time and generation */
+};
+
+/* The operator's points, and its observation groups, in the arena: of the points_max parallelisms
+ * that were observed last, and the groups_max newest groups. One scan of the history gives both.
+ *
+ * Observations that were imported may lie at no time, at the same one or in the future, and may
+ * have generations of another worker: they keep their order, and are dated back as far as the order
+ * demands, so that this window's observation is the newest there is. */
 KT_MUST_CHECK enum kt_err kt_history_load(struct kt_durable *durable,
-                                          const struct kt_history_owner *owner, int32_t top_k,
-                                          size_t points_max, struct kt_arena *arena,
-                                          struct kt_history_points *points, struct kt_error *error);
+                                          const struct kt_history_owner *owner,
+                                          const struct kt_history_query *query,
+                                          struct kt_arena *arena, struct kt_history_found *found,
+                                          struct kt_error *error);
 
 #endif

@@ -2,9 +2,12 @@
  * What a window proves about each operator, and what follows for its observation.
  *
  * A source whose backlog grows by more than keep_up_tolerance of its rate falls behind. Then the
- * operators that hold the job up (busy, not backpressured themselves, and slower than their λ) fell
- * behind; of the others nothing is known. Where no backlog is reported, backpressure stands in for
- * it. A job of which no source falls behind kept up, all operators with the λ that they had. */
+ * operators that hold the job up fell behind: those below such a source (or itself) that are not
+ * backpressured, receive less than their λ, and whose busiest subtask works core_max of the time or
+ * more, as much as any other's. Of the rest nothing is known. Where no backlog is reported,
+ * backpressure of the source stands in for it; by how much it falls behind is then not known. A job
+ * of which no source falls behind kept up, all operators with the λ that they had: a backlog that
+ * shrinks is no part of it. */
 #ifndef KT_MODEL_KEEP_UP_H
 #define KT_MODEL_KEEP_UP_H
 
@@ -22,9 +25,12 @@ KT_MUST_CHECK enum kt_err kt_keep_up_assess(const struct kt_evidence *evidence,
                                             struct kt_arena *arena, struct kt_kept **kept,
                                             struct kt_error *error);
 
+/* Whether every operator kept up. */
+bool kt_keep_up_all(const struct kt_kept *kept, size_t count);
+
 /* An observation as the surrogate is to see it: one that kept up proves PA ≥ λ, one that fell
- * behind PA < λ, whatever was measured: ln(ability) is moved to ln λ ± .002 where it says
- * otherwise. */
+ * behind PA < λ, whatever was measured: the ability, records/s, moved to λ · exp(± .002) where it
+ * says otherwise. Without a λ > 0 nothing is moved. */
 double kt_keep_up_clamp(double ability, double lambda, int keep_up);
 
 #endif

@@ -21,6 +21,8 @@ static const struct kt_field fields_operator_state[] = {
     [KT_OPSTATE_INPUT_RATIO_WINDOWS] = KT_FIELD(S, input_ratio_windows, INT),
     [KT_OPSTATE_LAMBDA_DECIDED] = KT_FIELD_NULLABLE(S, lambda_decided, DOUBLE),
     [KT_OPSTATE_CHANGE_POINTS_MS] = KT_FIELD_ARRAY(S, change_points_ms, LONG, KT_CHANGE_POINTS_MAX),
+    [KT_OPSTATE_SELECTIVITY_BASE] = KT_FIELD(S, selectivity_base_per_s, DOUBLE),
+    [KT_OPSTATE_INPUT_RATIO_BASE] = KT_FIELD(S, input_ratio_base_per_s, DOUBLE),
 };
 #undef S
 _Static_assert(sizeof fields_operator_state / sizeof fields_operator_state[0] == KT_OPSTATE_FIELDS,

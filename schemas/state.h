@@ -21,6 +21,8 @@ enum kt_operator_state_field {
     KT_OPSTATE_INPUT_RATIO_WINDOWS,
     KT_OPSTATE_LAMBDA_DECIDED,
     KT_OPSTATE_CHANGE_POINTS_MS,
+    KT_OPSTATE_SELECTIVITY_BASE,
+    KT_OPSTATE_INPUT_RATIO_BASE,
     KT_OPSTATE_FIELDS
 };
 struct kt_operator_state {
@@ -36,8 +38,10 @@ struct kt_operator_state {
     int32_t input_ratio_windows;
     double lambda_decided; /* nullable: λ of the last decision about another load, records/s */
     KT_ARRAY(int64_t)
-    change_points_ms; /* window ends from which a new level of ability holds,
-                         ascending */
+    change_points_ms;              /* window ends from which a new level of ability holds,
+                                      ascending */
+    double selectivity_base_per_s; /* mean rate of the records that the ratio above is one of */
+    double input_ratio_base_per_s;
 };
 
 struct kt_target {

@@ -45,7 +45,11 @@ static void report(const struct kt_steady_job *job, const struct kt_steady_job_v
         event->upstream.count = 1;
     }
     event->records_in_total = vertex->upstream == NULL ? 0 : (int64_t)vertex->records;
-    event->records_out_total = (int64_t)vertex->records;
+    event->records_out_total = (int64_t)(vertex->records * (1 - vertex->dropped));
+    if (vertex->tells_backlog) {
+        event->pending_records = vertex->backlog;
+        KT_SET(event, KT_EVENT_PENDING_RECORDS);
+    }
     event->busy_ms_total = (int64_t)vertex->busy_ms;
     event->backpressured_ms_total = (int64_t)vertex->backpressured_ms;
     event->idle_ms_total =
@@ -70,6 +74,8 @@ void kt_steady_job_run(struct kt_steady_job *job, struct kt_rig_records *records
         for (int v = 0; v < job->count; v++) {
             struct kt_steady_job_vertex *vertex = &job->vertices[v];
             vertex->records += vertex->rate / vertex->parallelism * (double)step_ms / 1000;
+            vertex->backlog +=
+                vertex->backlog_growth / vertex->parallelism * (double)step_ms / 1000;
             vertex->busy_ms += vertex->busy * (double)step_ms;
             vertex->backpressured_ms += vertex->backpressured * (double)step_ms;
             for (int s = 0; s < vertex->parallelism && !vertex->silent; s++) {

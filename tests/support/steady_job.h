@@ -12,11 +12,15 @@ struct kt_steady_job_vertex {
     const char *id;
     const char *upstream; /* NULL: a source */
     int parallelism;
-    double rate; /* records/s over all subtasks, in and out */
-    double busy; /* shares of time */
+    double rate;           /* records/s over all subtasks, in and (but for what is dropped) out */
+    double dropped;        /* share of the records that it does not pass on */
+    double backlog_growth; /* of a source, records/s */
+    double busy;           /* shares of time */
     double backpressured;
-    bool silent;                               /* reports nothing */
+    bool silent; /* reports nothing */
+    bool tells_backlog;
     double records, busy_ms, backpressured_ms; /* counters of one subtask */
+    double backlog;                            /* of one subtask */
 };
 
 struct kt_steady_job {

@@ -5,6 +5,7 @@
 #include "model/history.h"
 #include "support/steady_job.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -179,6 +180,72 @@ static void the_last_known_load_reaches_the_decision(void **state) {
     assert_float_equal(c.evidence.operators.items[1].rate_in_per_s, 700, 70);
     assert_true(KT_HAS(&c.evidence.operators.items[1], KT_OPEV_LAMBDA_KNOWN));
     assert_float_equal(c.evidence.operators.items[1].lambda_known, 1000, 1);
+}
+
+/* The map takes all it can and the backlog of its source grows by half of that. */
+static void fall_behind(struct fixture *f) {
+    overload(f);
+    f->job.vertices[0].tells_backlog = true;
+    f->job.vertices[0].backlog = 1e6;
+    f->job.vertices[0].backlog_growth = 500;
+}
+
+static void what_a_window_proved_stands_in_its_evidence(void **state) {
+    struct fixture *f = *state;
+    fall_behind(f);
+    run_minutes(f, 1);
+    struct kt_rescale_command c = command(f, 0);
+    assert_int_equal(c.evidence.operators.items[0].keep_up, KT_KEEP_UP_UNKNOWN);
+    const struct kt_operator_evidence *map = &c.evidence.operators.items[1];
+    assert_int_equal(map->keep_up, KT_KEEP_UP_FELL_BEHIND);
+    assert_int_equal(map->groups.count, 1);
+    assert_int_equal(map->groups.items[0].parallelism, 1);
+    assert_int_equal(map->groups.items[0].window_end_ms, BASE + MINUTE);
+    assert_true(fabs(map->groups.items[0].ability - 1000 / 0.98) < 5);
+    assert_true(fabs(map->groups.items[0].weight - 0.98 * 0.98) < 1e-3);
+    f->job.vertices[0].backlog_growth = -800; /* the same rates, but less arrives */
+    run_minutes(f, 6);
+    c = last_command(f);
+    assert_int_equal(c.evidence.operators.count, 2);
+    assert_int_equal(c.evidence.operators.items[1].keep_up, KT_KEEP_UP_KEPT_UP);
+    assert_true(c.evidence.operators.items[1].groups.count >= 2);
+}
+
+static void selectivities_are_learned_while_the_job_keeps_up(void **state) {
+    struct fixture *f = *state;
+    f->job.vertices[1].dropped = 0.75;
+    run_minutes(f, 2);
+    struct kt_job_state s = job_state(f);
+    assert_true(KT_HAS(&s.operators.items[1], KT_OPSTATE_SELECTIVITY));
+    assert_float_equal(s.operators.items[1].selectivity, 0.25, 1e-3);
+    assert_float_equal(s.operators.items[1].input_ratio, 1, 1e-3);
+    assert_int_equal(s.operators.items[1].selectivity_windows, 2);
+    assert_float_equal(s.operators.items[0].selectivity, 1, 1e-3);
+    assert_false(KT_HAS(&s.operators.items[0], KT_OPSTATE_INPUT_RATIO)); /* it has no input */
+    f->job.vertices[1].dropped = 0;
+    fall_behind(f);
+    run_minutes(f, 4);
+    s = job_state(f);
+    assert_float_equal(s.operators.items[1].selectivity, 0.25, 1e-3); /* as it was */
+    const struct kt_operator_evidence *map = &last_command(f).evidence.operators.items[1];
+    assert_true(KT_HAS(map, KT_OPEV_SELECTIVITY) && KT_HAS(map, KT_OPEV_INPUT_RATIO));
+    assert_float_equal(map->selectivity, 0.25, 1e-3);
+}
+
+static void what_was_learned_of_an_operator_outlives_a_resubmission(void **state) {
+    struct fixture *f = *state;
+    f->job.vertices[1].parallelism = 4; /* far more than it needs: it is lowered */
+    f->job.vertices[1].busy = 0.15;
+    run_minutes(f, 1);
+    assert_int_equal(last_command(f).kind, KT_COMMAND_RESCALE);
+    f->job.job_id = "id-2";
+    kt_steady_job_restart(&f->job);
+    run_minutes(f, 3);
+    const struct kt_job_state s = job_state(f);
+    assert_str(s.job_id, "id-2");
+    assert_true(KT_HAS(&s.operators.items[1], KT_OPSTATE_SELECTIVITY));
+    assert_true(KT_HAS(&s.operators.items[1], KT_OPSTATE_LAMBDA_DECIDED));
+    assert_float_equal(s.operators.items[1].lambda_decided, 1000, 1);
 }
 
 static void a_load_that_never_stops_changing_is_decided_after_two_windows(void **state) {
@@ -573,6 +640,9 @@ int main(void) {
         T(a_window_that_is_held_teaches_nothing),
         T(the_load_is_known_while_nothing_is_backpressured),
         T(the_last_known_load_reaches_the_decision),
+        T(what_a_window_proved_stands_in_its_evidence),
+        T(selectivities_are_learned_while_the_job_keeps_up),
+        T(what_was_learned_of_an_operator_outlives_a_resubmission),
         T(a_load_that_never_stops_changing_is_decided_after_two_windows),
         T(a_command_that_was_carried_out_is_no_longer_pending),
         T(a_command_that_was_not_carried_out_stays_pending_until_it_expires),

@@ -342,11 +342,13 @@ static void doubles_that_are_not_finite_are_left_out(void **state) {
     KT_SET(&op, KT_OPSTATE_LAMBDA_KNOWN);
     assert_dumped(&kt_operator_state_type, &op,
                   "{\"vertex_id\":\"\",\"name\":\"n\",\"parallelism\":0,\"missed_windows\":0,"
-                  "\"selectivity_windows\":0,\"input_ratio_windows\":0,\"change_points_ms\":[]}\n");
+                  "\"selectivity_windows\":0,\"input_ratio_windows\":0,\"change_points_ms\":[],"
+                  "\"selectivity_base_per_s\":0,\"input_ratio_base_per_s\":0}\n");
     op.lambda_known = -INFINITY;
     assert_dumped(&kt_operator_state_type, &op,
                   "{\"vertex_id\":\"\",\"name\":\"n\",\"parallelism\":0,\"missed_windows\":0,"
-                  "\"selectivity_windows\":0,\"input_ratio_windows\":0,\"change_points_ms\":[]}\n");
+                  "\"selectivity_windows\":0,\"input_ratio_windows\":0,\"change_points_ms\":[],"
+                  "\"selectivity_base_per_s\":0,\"input_ratio_base_per_s\":0}\n");
 }
 
 static void bytes_that_are_not_text_are_shown_as_replaced(void **state) {

@@ -50,13 +50,8 @@ static enum kt_err optima(const struct kt_policy_input *input, kt_optimum *optim
 static void undo(struct kt_operator_decision *decision) {
     decision->to = decision->from;
     decision->method = KT_METHOD_KEEP;
-    KT_CLEAR(decision, KT_OPDEC_PREDICTED_ABILITY);
-    KT_CLEAR(decision, KT_OPDEC_PREDICTED_STDDEV);
-    KT_CLEAR(decision, KT_OPDEC_NEAREST_OBSERVED);
+    kt_policy_forget_prediction(decision);
     KT_CLEAR(decision, KT_OPDEC_SURROGATE);
-    decision->predicted_ability = 0;
-    decision->predicted_stddev = 0;
-    decision->nearest_observed = 0;
     decision->surrogate = (struct kt_surrogate_fit){.name = {NULL, 0}};
 }
 

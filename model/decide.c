@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The decision: a pure function of the evidence.
  *
- *   check → gate's verdict → pending command → graph → state → policy → limits → thresholds
+ *   check → gate's verdict → pending command → graph → state → policy → keep-up rule → limits →
+ *   thresholds
  *
  * The first step that has a reason to hold ends the way. A HOLD asks for nothing: every operator's
  * `to` is its `from`, and its sentence says what would have been done. */
@@ -10,7 +11,7 @@
 #include "model/cbo.h"
 #include "model/evidence_check.h"
 #include "model/guard.h"
-#include "model/policy.h"
+#include "model/keep_up_rule.h"
 #include "model/say.h"
 
 #include <inttypes.h>
@@ -89,12 +90,7 @@ static void take_back(const struct kt_evidence *evidence, struct kt_decision *de
         op->to = op->from;
         op->method = KT_HAS(&evidence->operators.items[i], KT_OPEV_PINNED) ? KT_METHOD_PINNED
                                                                            : KT_METHOD_KEEP;
-        KT_CLEAR(op, KT_OPDEC_PREDICTED_ABILITY);
-        KT_CLEAR(op, KT_OPDEC_PREDICTED_STDDEV);
-        KT_CLEAR(op, KT_OPDEC_NEAREST_OBSERVED);
-        op->predicted_ability = 0;
-        op->predicted_stddev = 0;
-        op->nearest_observed = 0;
+        kt_policy_forget_prediction(op);
     }
 }
 
@@ -356,9 +352,13 @@ enum kt_err kt_decide(struct kt_decider *decider, const struct kt_evidence *evid
     struct kt_policy_output output = {.phase = evidence->phase,
                                       .reason = KT_REASON_STEADY,
                                       .operators = decision->operators.items};
-    err = kt_policy_find(evidence->settings.policy)->propose(&input, &output, error);
+    const struct kt_policy *policy = kt_policy_find(evidence->settings.policy);
+    err = policy->propose(&input, &output, error);
     if (err != KT_ERR_OK) {
         return err;
+    }
+    if (evidence->settings.keep_up_rule && !policy->own_keep_up) {
+        kt_keep_up_rule_apply(&input, &output);
     }
     return conclude(decider, evidence, arena, &output, decision, error);
 }

@@ -126,15 +126,13 @@ static void scale_down(const struct kt_policy_input *input, struct kt_policy_out
         const int32_t lo = kt_guard_range(op).lo;
         double usage = 0;
         if (KT_HAS(op, KT_OPEV_PINNED) || op->parallelism <= lo ||
-            !KT_HAS(op, KT_OPEV_RATE_IN_PER_S) || !kt_load_usage(op, &usage) ||
+            !KT_HAS(decision, KT_OPDEC_LAMBDA) || !kt_load_usage(op, &usage) ||
             usage >= evidence->settings.core_min) {
             continue;
         }
-        decision->lambda = op->rate_in_per_s;
-        KT_SET(decision, KT_OPDEC_LAMBDA);
         const double fewer = fmax(1, floor(op->parallelism * DOWN_STEP));
         const int32_t to = op->parallelism - (int32_t)fewer;
-        if (is_blacklisted(op, to > lo ? to : lo, op->rate_in_per_s)) {
+        if (is_blacklisted(op, to > lo ? to : lo, decision->lambda)) {
             blacklisted++;
             continue;
         }
@@ -152,7 +150,10 @@ static void scale_down(const struct kt_policy_input *input, struct kt_policy_out
 
 static enum kt_err propose(const struct kt_policy_input *input, struct kt_policy_output *output,
                            struct kt_error *error) {
-    (void)error;
+    enum kt_err err = kt_policy_show_lambda(input, output, error);
+    if (err != KT_ERR_OK) {
+        return err;
+    }
     output->phase = KT_PHASE_STEADY;
     output->reason = KT_REASON_STEADY;
     int32_t slowest = -1;

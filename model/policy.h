@@ -35,9 +35,20 @@ struct kt_policy_output {
 struct kt_policy {
     const char *name;    /* as in settings: "conttune" */
     const char *summary; /* one line for --help and config sample */
+    bool own_keep_up;    /* obeys keep-up and trim band itself: keep_up_rule does not touch it */
     enum kt_err (*propose)(const struct kt_policy_input *input, struct kt_policy_output *output,
                            struct kt_error *error);
 };
+
+/* Fills λ of every operator of a job in which nothing is backpressured (kt_demand_visible); leaves
+ * it out where backpressure hides it. */
+KT_MUST_CHECK enum kt_err kt_policy_show_lambda(const struct kt_policy_input *input,
+                                                struct kt_policy_output *output,
+                                                struct kt_error *error);
+
+/* Takes the prediction out of an answer whose parallelism is no longer what it was made for; λ and
+ * the fitted surrogate stay. */
+void kt_policy_forget_prediction(struct kt_operator_decision *decision);
 
 /* Big-small + CBO (ContTune, algorithms 1 and 2). */
 extern const struct kt_policy kt_policy_conttune;

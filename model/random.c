@@ -89,7 +89,10 @@ static bool is_wrong(const struct kt_evidence *evidence, const struct kt_operato
 
 static enum kt_err propose(const struct kt_policy_input *input, struct kt_policy_output *output,
                            struct kt_error *error) {
-    (void)error;
+    enum kt_err err = kt_policy_show_lambda(input, output, error);
+    if (err != KT_ERR_OK) {
+        return err;
+    }
     const struct kt_evidence *evidence = input->evidence;
     const int state = input->load->state;
     output->phase = KT_PHASE_STEADY;

@@ -320,6 +320,11 @@ static void random_operator(struct kt_test_job *job, size_t i, uint64_t *seed) {
     /* One draw per statement: the order of arguments is the compiler's. */
     const int32_t widest = below(seed, 4) == 0 ? 32768 : 40;
     op->parallelism = 1 + below(seed, widest);
+    op->keep_up = below(seed, 3);
+    if (below(seed, 2) == 0) {
+        op->lambda_decided = 1000 * uniform(seed);
+        KT_SET(op, KT_OPEV_LAMBDA_DECIDED);
+    }
     op->min_allowed = 1 + below(seed, 10);
     op->max_allowed = 1 + below(seed, 200);
     if (below(seed, 5) > 0) {
@@ -373,6 +378,7 @@ static void random_job(struct kt_test_job *job, uint64_t seed) {
     job->evidence.settings.policy =
         kt_str_of(kt_policies[below(s, (int32_t)kt_policies_count)]->name);
     job->evidence.settings.alpha = below(s, 5);
+    job->evidence.settings.keep_up_rule = below(s, 4) == 0;
     job->evidence.settings.busy_min = below(s, 3) == 0 ? 0 : 0.02;
     job->evidence.phase = below(s, 3);
     job->evidence.parallelism_peak = below(s, 100);

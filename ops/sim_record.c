@@ -232,18 +232,26 @@ enum kt_err kt_sim_recorder_command(struct kt_sim_recorder *recorder,
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+/* Somewhat beyond what was seen, so that a picture shows where the curve goes. */
+static int truth_up_to(const struct kt_sim_recorder *recorder, int op) {
+    const int beyond = recorder->largest[op] + recorder->largest[op] / 4 + 2;
+    const int max = recorder->spec.operators[op].max_parallelism;
+    return beyond < max ? beyond : recorder->largest[op] > max ? recorder->largest[op] : max;
+}
+
 enum kt_err kt_sim_recorder_finish(struct kt_sim_recorder *recorder, struct kt_error *error) {
     for (int i = 0; i < recorder->trace->operators_count; i++) {
         struct kt_sim_trace_operator *op = &recorder->trace->operators[i];
         if (!op->scaled) {
             continue;
         }
-        op->truth = calloc((size_t)recorder->largest[i], sizeof *op->truth);
+        const int most = truth_up_to(recorder, i);
+        op->truth = calloc((size_t)most, sizeof *op->truth);
         if (op->truth == NULL) {
             return no_memory(error);
         }
-        op->truth_count = (size_t)recorder->largest[i];
-        for (int p = 1; p <= recorder->largest[i]; p++) {
+        op->truth_count = (size_t)most;
+        for (int p = 1; p <= most; p++) {
             op->truth[p - 1] = kt_sim_ability(&recorder->spec, i, p, recorder->second);
         }
     }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * `kontune demo`: a simulated job with known curves, a real worker and a simulated actuator around
  * librdkafka's embedded broker; the closed loop shown live, then what it cost beside DS2 on the
- * same load. */
+ * same load, and both runs as a page with plots. */
 #include "consumer/config.h"
 #include "ops/cli.h"
 #include "ops/command.h"
 #include "ops/demo_broker.h"
 #include "ops/demo_view.h"
+#include "ops/sim_html.h"
+#include "ops/sim_record.h"
 #include "schemas/codec.h"
 
 #include <errno.h>
@@ -92,12 +94,47 @@ static void on_signal(int number) {
     interrupted = 1;
 }
 
+/* One run of the job: what it cost and what it was like. */
+struct demo_run {
+    struct kt_sim_score score;
+    struct kt_sim_trace trace;
+    struct kt_sim_recorder *recorder;
+};
+
+static enum kt_err demo_run_begin(struct demo_run *run, const char *method,
+                                  struct kt_error *error) {
+    run->trace =
+        (struct kt_sim_trace){.job = demo_job.job_name, .method = method, .over_time = true};
+    return kt_sim_recorder_new(&demo_job, &run->trace, &run->recorder, error);
+}
+
+static void demo_run_free(struct demo_run *run) {
+    kt_sim_recorder_free(run->recorder);
+    kt_sim_trace_free(&run->trace);
+}
+
+static enum kt_err demo_run_tap(void *ctx, const struct kt_rescale_command *command,
+                                struct kt_error *error) {
+    const struct demo_run *run = ctx;
+    return kt_sim_recorder_command(run->recorder, command, error);
+}
+
+static enum kt_err demo_run_observe(void *ctx, const struct kt_sim_view *view,
+                                    struct kt_error *error) {
+    const struct demo_run *run = ctx;
+    return kt_sim_recorder_view(run->recorder, view, error);
+}
+
 /* What a run of the demo holds; released in reverse by demo_close. */
 struct demo {
     const char *folder;
     char config_path[512];
     char events_path[512];
     char log_path[512];
+    char report_path[512];
+    char policy[64];      /* of the worker */
+    struct demo_run live; /* the worker behind the broker */
+    struct demo_run ds2;
     struct kt_sim_level levels[LEVELS];
     struct kt_demo_broker *broker;
     struct kt_file_writer *events; /* what the job reported, for replay */
@@ -201,6 +238,10 @@ static enum kt_err demo_observe(void *ctx, const struct kt_sim_view *view, struc
     if (interrupted) {
         return kt_fail(error, KT_ERR_STOPPED, "interrupted");
     }
+    const enum kt_err err = demo_run_observe(&demo->live, view, error);
+    if (err != KT_ERR_OK) {
+        return err;
+    }
     kt_demo_view_frame(&demo->view, view);
     if (demo->tick_s <= 0.0) {
         return KT_ERR_OK;
@@ -217,7 +258,15 @@ static enum kt_err demo_open(struct demo *demo, struct kt_error *error) {
     snprintf(demo->config_path, sizeof demo->config_path, "%s/kontune.ini", demo->folder);
     snprintf(demo->events_path, sizeof demo->events_path, "%s/events.jsonl", demo->folder);
     snprintf(demo->log_path, sizeof demo->log_path, "%s/worker.log", demo->folder);
-    enum kt_err err = kt_demo_broker_start(&demo_job, &interrupted, &demo->broker, error);
+    snprintf(demo->report_path, sizeof demo->report_path, "%s/report.html", demo->folder);
+    enum kt_err err = demo_run_begin(&demo->live, demo->policy, error);
+    if (err == KT_ERR_OK) {
+        err = demo_run_begin(&demo->ds2, "ds2", error);
+    }
+    if (err == KT_ERR_OK) {
+        err = kt_demo_broker_start(&demo_job, (struct kt_sim_tap){&demo->live, demo_run_tap},
+                                   &interrupted, &demo->broker, error);
+    }
     if (err == KT_ERR_OK) {
         err = write_config(demo, error);
     }
@@ -245,24 +294,56 @@ static enum kt_err demo_close(struct demo *demo, struct kt_error *error) {
 
 /* The same job and load under DS2, in this process. */
 static enum kt_err run_ds2(const struct kt_config *config, struct kt_sim_loop loop,
-                           struct kt_sim_score *score, struct kt_error *error) {
+                           struct demo_run *run, struct kt_error *error) {
     struct kt_settings settings = config->settings;
     settings.defaults.policy.policy = KT_STR("ds2");
     struct kt_sim_local *local;
-    enum kt_err err =
-        kt_sim_local_new(&settings, loop.spec, (struct kt_sim_tap){NULL, NULL}, &local, error);
+    enum kt_err err = kt_sim_local_new(&settings, loop.spec, (struct kt_sim_tap){run, demo_run_tap},
+                                       &local, error);
     if (err != KT_ERR_OK) {
         return err;
     }
     loop.controller = kt_sim_local_controller(local);
-    loop.observe = NULL;
-    err = kt_sim_loop_run(&loop, score, error);
+    loop.observe = demo_run_observe;
+    loop.observe_ctx = run;
+    err = kt_sim_loop_run(&loop, &run->score, error);
+    if (err == KT_ERR_OK) {
+        err = kt_sim_recorder_finish(run->recorder, error);
+    }
     kt_sim_local_free(local);
     return err;
 }
 
-static enum kt_err run(struct demo *demo, struct kt_sim_score *kontune, struct kt_sim_score *ds2,
-                       struct kt_error *error) {
+static struct kt_sim_html_score score_of(const struct demo_run *run) {
+    const struct kt_sim_score *score = &run->score;
+    return (struct kt_sim_html_score){
+        .method = run->trace.method,
+        .tunings = score->tunings,
+        .reconfigurations = score->reconfigurations,
+        .under_provisioned = score->under_provisioned,
+        .surplus_percent = 100.0 * (double)score->surplus_cores / (double)score->optimum_cores,
+        .cores_max = score->cores_max,
+        .core_hours = score->core_s / 3600.0,
+        .backlog_percent = 100.0 * score->backlogged / score->offered,
+    };
+}
+
+static enum kt_err write_report(const struct demo *demo, struct kt_error *error) {
+    const struct kt_sim_html_score scores[] = {score_of(&demo->live), score_of(&demo->ds2)};
+    const struct kt_sim_trace *const traces[] = {&demo->live.trace, &demo->ds2.trace};
+    const struct kt_sim_html page = {
+        .title = "kontune demo",
+        .subtitle = "A simulated Flink job under a load that changes every ten minutes of virtual "
+                    "time: kontune's worker, which learns what each operator can do, beside DS2.",
+        .scores = scores,
+        .scores_count = sizeof scores / sizeof *scores,
+        .traces = traces,
+        .traces_count = sizeof traces / sizeof *traces,
+    };
+    return kt_sim_html_write_file(demo->report_path, &page, error);
+}
+
+static enum kt_err run(struct demo *demo, struct kt_error *error) {
     struct kt_config *config = NULL;
     enum kt_err err = demo_open(demo, error);
     if (err == KT_ERR_OK) {
@@ -282,11 +363,19 @@ static enum kt_err run(struct demo *demo, struct kt_sim_score *kontune, struct k
             .observe = demo_observe,
             .observe_ctx = demo,
         };
+        snprintf(demo->policy, sizeof demo->policy, "%.*s",
+                 KT_STR_ARG(config->settings.defaults.policy.policy));
         clock_gettime(CLOCK_MONOTONIC, &demo->next_tick);
-        err = kt_sim_loop_run(&loop, kontune, error);
+        err = kt_sim_loop_run(&loop, &demo->live.score, error);
         kt_demo_view_end(&demo->view);
         if (err == KT_ERR_OK) {
-            err = run_ds2(config, loop, ds2, error);
+            err = kt_sim_recorder_finish(demo->live.recorder, error);
+        }
+        if (err == KT_ERR_OK) {
+            err = run_ds2(config, loop, &demo->ds2, error);
+        }
+        if (err == KT_ERR_OK) {
+            err = write_report(demo, error);
         }
     }
     struct kt_error closing;
@@ -311,6 +400,18 @@ static enum kt_err make_folder(const char **folder, char *made, struct kt_error 
     return KT_ERR_OK;
 }
 
+/* Where to look further; the report's path is the last line. */
+static void say_what_is_left(const struct demo *demo) {
+    char self[512] = "kontune";
+    const ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[len > 0 ? len : 7] = '\0';
+    printf("\nEvery decision again, from the events that the worker saw:\n"
+           "  %s replay --in %s -c %s\n"
+           "\nBoth runs in pictures:\n"
+           "  %s\n",
+           self, demo->events_path, demo->config_path, demo->report_path);
+}
+
 int kt_cmd_demo(int argc, char **argv) {
     const char *folder = NULL;
     double seconds = 55;
@@ -318,7 +419,8 @@ int kt_cmd_demo(int argc, char **argv) {
         {.name = "dir",
          .text = &folder,
          .argument = "DIR",
-         .meaning = "new folder for events, configuration and log (default: one below /tmp)"},
+         .meaning = "new folder for events, configuration, log and report (default: one "
+                    "below /tmp)"},
         {.name = "seconds",
          .number = &seconds,
          .number_min = 0,
@@ -348,20 +450,18 @@ int kt_cmd_demo(int argc, char **argv) {
                         .tick_s = seconds * POLL_MS / ((double)LEVELS * LEVEL_MS)};
     make_levels(demo.levels);
     kt_demo_view_begin(&demo.view, stdout, &demo_job, demo.levels, LEVELS, POLL_MS);
-    struct kt_sim_score kontune, ds2;
-    const enum kt_err err = run(&demo, &kontune, &ds2, &error);
+    const enum kt_err err = run(&demo, &error);
+    if (err == KT_ERR_OK) {
+        kt_demo_view_summary(&demo.view, &demo.live.score, &demo.ds2.score);
+        say_what_is_left(&demo);
+    }
+    demo_run_free(&demo.live);
+    demo_run_free(&demo.ds2);
     if (err == KT_ERR_STOPPED) {
         return 128 + SIGINT;
     }
     if (err != KT_ERR_OK) {
         return kt_cli_fail(&cli, &error);
     }
-    kt_demo_view_summary(&demo.view, &kontune, &ds2);
-    char self[512] = "kontune";
-    const ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[len > 0 ? len : 7] = '\0';
-    printf("\nEvery decision again, from the events that the worker saw:\n"
-           "  %s replay --in %s -c %s\n",
-           self, demo.events_path, demo.config_path);
     return fflush(stdout) == 0 ? KT_EXIT_OK : KT_EXIT_FAILED;
 }

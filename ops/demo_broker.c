@@ -20,6 +20,7 @@ static const char *const topics[] = {"flink.metrics", "kontune.commands", "kontu
 
 struct kt_demo_broker {
     const struct kt_sim_spec *spec;
+    struct kt_sim_tap tap;
     const volatile sig_atomic_t *stop;
     rd_kafka_t *producer; /* the mock broker lives inside it */
     rd_kafka_mock_cluster_t *cluster;
@@ -103,13 +104,15 @@ static enum kt_err start_reader(struct kt_demo_broker *broker, struct kt_error *
                : kt_fail(error, KT_ERR_KAFKA, "reader: %s", rd_kafka_err2str(assigned));
 }
 
-enum kt_err kt_demo_broker_start(const struct kt_sim_spec *spec, const volatile sig_atomic_t *stop,
-                                 struct kt_demo_broker **out, struct kt_error *error) {
+enum kt_err kt_demo_broker_start(const struct kt_sim_spec *spec, struct kt_sim_tap tap,
+                                 const volatile sig_atomic_t *stop, struct kt_demo_broker **out,
+                                 struct kt_error *error) {
     struct kt_demo_broker *broker = calloc(1, sizeof *broker);
     if (broker == NULL) {
         return kt_fail(error, KT_ERR_NOMEM, "no memory for a broker");
     }
     broker->spec = spec;
+    broker->tap = tap;
     broker->stop = stop;
     kt_arena_init(&broker->arena, 1 << 16, 1 << 26);
     snprintf(broker->key, sizeof broker->key, "%s/%s", spec->cluster, spec->job_name);
@@ -212,10 +215,12 @@ static enum kt_err hear(struct kt_demo_broker *broker, const rd_kafka_message_t 
     struct kt_rescale_command command;
     const enum kt_err err =
         kt_decode(broker->command, message->payload, message->len, &broker->arena, &command, error);
-    if (err == KT_ERR_OK) {
-        kt_sim_note_command(&broker->heard, broker->spec, &command);
+    if (err != KT_ERR_OK) {
+        return err;
     }
-    return err;
+    kt_sim_note_command(&broker->heard, broker->spec, &command);
+    return broker->tap.command != NULL ? broker->tap.command(broker->tap.ctx, &command, error)
+                                       : KT_ERR_OK;
 }
 
 /* Whether all that belongs to the windows up to until_ms was heard: the job's state says so, and

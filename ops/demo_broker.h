@@ -12,9 +12,10 @@
 struct kt_demo_broker;
 
 /* Starts the broker in this process with the topics flink.metrics, kontune.commands,
- * kontune.outcomes, kontune.changelog and kontune.dlq of one partition each. stop ends a wait of
- * the controller with KT_ERR_STOPPED. */
+ * kontune.outcomes, kontune.changelog and kontune.dlq of one partition each. The tap sees every
+ * command that arrives; stop ends a wait of the controller with KT_ERR_STOPPED. */
 KT_MUST_CHECK enum kt_err kt_demo_broker_start(const struct kt_sim_spec *spec,
+                                               struct kt_sim_tap tap,
                                                const volatile sig_atomic_t *stop,
                                                struct kt_demo_broker **out, struct kt_error *error);
 void kt_demo_broker_stop(struct kt_demo_broker *broker);

@@ -3,12 +3,16 @@
  * for a suite, one method beside the other. */
 #include "ops/cli.h"
 #include "ops/command.h"
+#include "ops/sim_calibration.h"
 #include "ops/sim_file.h"
 #include "ops/sim_html.h"
+#include "ops/sim_markdown.h"
 #include "ops/sim_rates.h"
+#include "ops/sim_reliability.h"
 #include "ops/sim_table.h"
 #include "schemas/codec.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -32,6 +36,8 @@ struct simulate {
     int64_t seed;
     int64_t permutations; /* 0: not given */
     int64_t threads;      /* 0: not given */
+    bool calibrate;
+    bool markdown;
     bool json;
 
     struct kt_arena arena;
@@ -40,6 +46,7 @@ struct simulate {
     struct kt_sim_suite suite;
     struct kt_sim_methods methods;
     struct kt_sim_results results;
+    struct kt_sim_calibration *calibration; /* NULL: none was asked for */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -130,17 +137,21 @@ static enum kt_err make_own(struct simulate *simulate, struct kt_error *error) {
     return err;
 }
 
+/* The suite's own list, of a calibration kontune, else all. */
 static enum kt_err make_methods(struct simulate *simulate, struct kt_error *error) {
     const struct kt_sim_method_base base = {.config_path = simulate->config,
                                             .surrogate = simulate->surrogate};
+    const char *list = simulate->policies != NULL        ? simulate->policies
+                       : simulate->suite.methods != NULL ? simulate->suite.methods
+                       : simulate->calibrate             ? "kontune"
+                                                         : NULL;
     char *standard = NULL;
-    if (simulate->policies == NULL) {
-        standard = kt_sim_methods_standard();
+    if (list == NULL) {
+        list = standard = kt_sim_methods_standard();
         if (standard == NULL) {
             return kt_fail(error, KT_ERR_NOMEM, "no memory for a list of methods");
         }
     }
-    const char *list = standard != NULL ? standard : simulate->policies;
     enum kt_err err = kt_sim_methods_add(&simulate->methods, list, &base, error);
     free(standard);
     return err == KT_ERR_USAGE ? kt_fail_in(error, err, "--policy") : err;
@@ -151,6 +162,12 @@ static enum kt_err make_methods(struct simulate *simulate, struct kt_error *erro
 static enum kt_err print_json(const struct simulate *simulate, const struct kt_sim_study *study,
                               struct kt_error *error) {
     json_t *document = kt_sim_table_json(&simulate->suite, study, &simulate->results);
+    if (document != NULL && simulate->calibration != NULL &&
+        json_object_set_new(document, "calibration",
+                            kt_sim_reliability_json(simulate->calibration, study)) != 0) {
+        json_decref(document);
+        document = NULL;
+    }
     if (document == NULL) {
         return kt_fail(error, KT_ERR_NOMEM, "no memory for the results");
     }
@@ -214,6 +231,35 @@ static int threads_of(const struct simulate *simulate) {
     return cores < 1 ? 1 : cores > KT_SIM_THREADS_MAX ? KT_SIM_THREADS_MAX : (int)cores;
 }
 
+static enum kt_err print(const struct simulate *simulate, const struct kt_sim_study *study,
+                         struct kt_error *error) {
+    if (simulate->json) {
+        return print_json(simulate, study, error);
+    }
+    if (simulate->calibration != NULL) {
+        printf("%s\n%d permutations, seed %" PRIu64 "\n", simulate->suite.what, study->permutations,
+               study->seed);
+        return kt_sim_reliability_print(stdout, simulate->calibration, study, simulate->markdown,
+                                        error);
+    }
+    return simulate->markdown
+               ? kt_sim_markdown_print(stdout, &simulate->suite, study, &simulate->results, error)
+               : kt_sim_table_print(stdout, &simulate->suite, study, &simulate->results, error);
+}
+
+static enum kt_err follow(struct simulate *simulate, struct kt_sim_study *study,
+                          struct kt_error *error) {
+    if (!simulate->calibrate) {
+        return KT_ERR_OK;
+    }
+    simulate->calibration = kt_sim_calibration_new(study);
+    if (simulate->calibration == NULL) {
+        return kt_fail(error, KT_ERR_NOMEM, "no memory for a calibration");
+    }
+    kt_sim_calibration_listen(simulate->calibration, study);
+    return KT_ERR_OK;
+}
+
 static enum kt_err simulate_all(struct simulate *simulate, struct kt_error *error) {
     enum kt_err err = simulate->suite_name != NULL
                           ? kt_sim_suite_make(simulate->suite_name, (uint64_t)simulate->seed,
@@ -226,7 +272,7 @@ static enum kt_err simulate_all(struct simulate *simulate, struct kt_error *erro
         return err;
     }
     const bool progress = isatty(STDERR_FILENO) == 1;
-    const struct kt_sim_study study = {
+    struct kt_sim_study study = {
         .scenarios = simulate->suite.scenarios,
         .scenarios_count = simulate->suite.scenarios_count,
         .methods = &simulate->methods,
@@ -240,16 +286,17 @@ static enum kt_err simulate_all(struct simulate *simulate, struct kt_error *erro
         .stop = &interrupted,
         .progress = progress ? show_progress : NULL,
     };
-    err = kt_sim_study_run(&study, &simulate->results, error);
+    err = follow(simulate, &study, error);
+    if (err == KT_ERR_OK) {
+        err = kt_sim_study_run(&study, &simulate->results, error);
+    }
     if (err == KT_ERR_OK && simulate->html != NULL) {
         err = write_page(simulate, &study, error);
     }
     if (err != KT_ERR_OK) {
         return err;
     }
-    return simulate->json
-               ? print_json(simulate, &study, error)
-               : kt_sim_table_print(stdout, &simulate->suite, &study, &simulate->results, error);
+    return print(simulate, &study, error);
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */
@@ -266,6 +313,10 @@ static bool check_usage(const struct simulate *s, int *status) {
     }
     if (s->rates != NULL && s->protocol != NULL) {
         kt_cli_misuse(s->cli, "--job takes either --rates or --protocol");
+        return false;
+    }
+    if (s->markdown && s->json) {
+        kt_cli_misuse(s->cli, "either --markdown or --json");
         return false;
     }
     if (s->protocol != NULL && strcmp(s->protocol, "paper") != 0) {
@@ -350,6 +401,13 @@ int kt_cmd_simulate(int argc, char **argv) {
          .text = &simulate.html,
          .argument = "FILE",
          .meaning = "a page with plots of the first permutation of each method on each job"},
+        {.name = "calibration",
+         .flag = &simulate.calibrate,
+         .meaning = "how often a probability of q keeps up, by the surrogates scaling and rbf on "
+                    "the evidence of every decision; default of --policy: kontune"},
+        {.name = "markdown",
+         .flag = &simulate.markdown,
+         .meaning = "tables as Markdown, all figures of a job in one cell"},
         KT_CLI_JSON(simulate.json),
         {0}};
     struct kt_cli cli = {.command = "simulate", .summary = summary, .options = options};
@@ -367,6 +425,7 @@ int kt_cmd_simulate(int argc, char **argv) {
     kt_arena_init(&simulate.arena, JOB_ARENA_CHUNK, JOB_ARENA_BYTES_MAX);
     struct kt_error error = {KT_ERR_OK, ""};
     const enum kt_err err = simulate_all(&simulate, &error);
+    kt_sim_calibration_free(simulate.calibration);
     kt_sim_results_free(&simulate.results);
     kt_sim_methods_free(&simulate.methods);
     kt_sim_suite_free(&simulate.suite);

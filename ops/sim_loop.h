@@ -93,7 +93,8 @@ struct kt_sim_score {
 
 struct kt_sim_loop;
 
-/* A run as it is after a report. Arrays are indexed by operator. */
+/* A run as it is after a report. Arrays are indexed by operator. What is pointed to, `before`
+ * apart, lives as long as the run and always shows its present. */
 struct kt_sim_view {
     const struct kt_sim_loop *loop;
     const struct kt_sim_spec *spec; /* with its drift as it is in this run */

@@ -65,7 +65,7 @@ struct run {
     struct kt_sim_level levels[2 * KT_SIM_UNITS_MAX];
     struct kt_sim_local *local;
     struct kt_sim_recorder *recorder;
-    struct kt_sim_tap listener;
+    struct kt_sim_listener listener; /* its functions NULL: nobody */
     const volatile sig_atomic_t *stop;
 };
 
@@ -85,7 +85,12 @@ static enum kt_err on_report(void *ctx, const struct kt_sim_view *view, struct k
     if (run->stop != NULL && *run->stop != 0) {
         return kt_fail(error, KT_ERR_STOPPED, "interrupted");
     }
-    return run->recorder == NULL ? KT_ERR_OK : kt_sim_recorder_view(run->recorder, view, error);
+    enum kt_err err =
+        run->recorder == NULL ? KT_ERR_OK : kt_sim_recorder_view(run->recorder, view, error);
+    if (err == KT_ERR_OK && run->listener.view != NULL) {
+        err = run->listener.view(run->listener.ctx, view, error);
+    }
+    return err;
 }
 
 static void prepare(const struct kt_sim_study *study, const struct kt_sim_task *task,
@@ -132,11 +137,12 @@ static enum kt_err run_task(const struct kt_sim_study *study, const struct kt_si
     }
     struct kt_sim_loop loop;
     prepare(study, task, run, &loop);
-    if (study->begin != NULL) {
-        run->listener = study->begin(study->listen_ctx, task, scenario);
-    }
     enum kt_err err = KT_ERR_OK;
-    if (trace != NULL) {
+    if (study->begin != NULL) {
+        err = study->begin(study->listen_ctx, task, &run->listener, error);
+    }
+    const bool listening = study->begin != NULL && err == KT_ERR_OK;
+    if (err == KT_ERR_OK && trace != NULL) {
         err = kt_sim_recorder_new(&run->spec, trace, &run->recorder, error);
         trace->job = scenario->name;
         trace->method = label;
@@ -158,8 +164,8 @@ static enum kt_err run_task(const struct kt_sim_study *study, const struct kt_si
         (void)kt_fail_in(error, err, "%s, %s, permutation %d", scenario->name, label,
                          task->permutation + 1);
     }
-    if (study->end != NULL) {
-        study->end(study->listen_ctx, task, run->listener, err == KT_ERR_OK ? score : NULL);
+    if (listening) {
+        study->end(study->listen_ctx, &run->listener);
     }
     kt_sim_local_free(run->local);
     kt_sim_recorder_free(run->recorder);
@@ -300,7 +306,7 @@ struct kt_sim_mean kt_sim_results_mean(const struct kt_sim_results *results,
                                        const struct kt_sim_study *study, int scenario, int method) {
     const int n = results->permutations;
     const struct kt_sim_score *scores =
-        results->scores + (scenario * results->methods + method) * n;
+        &results->scores[(scenario * results->methods + method) * n];
     struct kt_sim_mean mean = {0};
     for (int k = 0; k < n; k++) {
         add(&mean, &scores[k], study->scenarios[scenario].protocol);

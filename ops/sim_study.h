@@ -36,6 +36,17 @@ struct kt_sim_task {
     uint64_t noise_seed; /* of the job */
 };
 
+/* Somebody who follows a run. */
+struct kt_sim_listener {
+    void *ctx;
+    /* Each published command, before it is carried out. */
+    enum kt_err (*command)(void *ctx, const struct kt_rescale_command *command,
+                           struct kt_error *error);
+    /* After each report. The view's pointers hold until the end of the run and always show its
+     * present: also in the midst of a report, while a command is published. */
+    enum kt_err (*view)(void *ctx, const struct kt_sim_view *view, struct kt_error *error);
+};
+
 struct kt_sim_study {
     const struct kt_sim_scenario *scenarios;
     int scenarios_count;
@@ -52,13 +63,12 @@ struct kt_sim_study {
     /* Told after each run, never by two threads at once; may be NULL. */
     void (*progress)(void *ctx, int done, int total);
     void *progress_ctx;
-    /* Listens to the commands of every run: begin gives the tap of one, which its thread alone
-     * calls; end has the run's score (NULL after a failure). Both may be NULL, and both may be
-     * called by several threads at once. */
-    struct kt_sim_tap (*begin)(void *ctx, const struct kt_sim_task *task,
-                               const struct kt_sim_scenario *scenario);
-    void (*end)(void *ctx, const struct kt_sim_task *task, struct kt_sim_tap tap,
-                const struct kt_sim_score *score);
+    /* Listens to every run: begin makes the listener of one, which its thread alone calls, and end
+     * takes it back, also after a failure of the run. Both may be called by several threads at
+     * once; begin may be NULL. */
+    enum kt_err (*begin)(void *ctx, const struct kt_sim_task *task,
+                         struct kt_sim_listener *listener, struct kt_error *error);
+    void (*end)(void *ctx, struct kt_sim_listener *listener);
     void *listen_ctx;
 };
 

@@ -25,8 +25,9 @@ struct kt_sim_published {
 
 struct kt_sim_suite {
     const char *name;
-    const char *what; /* one paragraph: which jobs, which loads, by which formulas */
-    int permutations; /* that are usual */
+    const char *what;    /* one paragraph: which jobs, which loads, by which formulas */
+    int permutations;    /* that are usual */
+    const char *methods; /* a list of what it compares; NULL: kt_sim_methods_standard */
     int scenarios_count;
     struct kt_sim_scenario scenarios[KT_SIM_SCENARIOS_MAX];
     const char *source; /* of the published figures; NULL: there are none */

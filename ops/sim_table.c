@@ -2,12 +2,12 @@
  * The results of a study: tables for people, JSON for programs. */
 #include "ops/sim_table.h"
 
+#include "ops/text_table.h"
+
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
 #define SIDE_BY_SIDE_MAX 8 /* scenarios in one table */
-#define CELL_BYTES       80
 
 /* ---- measures -------------------------------------------------------------------------------- */
 
@@ -52,74 +52,15 @@ static double value_of(const struct kt_sim_mean *mean, int measure) {
     }
 }
 
-/* ---- a table of text ------------------------------------------------------------------------- */
-
-/* The first row is the head; the first column is left-aligned, the others right-aligned. An empty
- * first cell of a later row makes a blank line. */
-struct table {
-    int rows;
-    int columns;
-    char (*cells)[CELL_BYTES];
-};
-
-static bool table_make(struct table *table, int rows, int columns) {
-    *table = (struct table){.rows = rows, .columns = columns};
-    table->cells = calloc((size_t)rows * (size_t)columns, sizeof *table->cells);
-    return table->cells != NULL;
-}
-
-static char *cell(const struct table *table, int row, int column) {
-    return table->cells[row * table->columns + column];
-}
-
-static void put(const struct table *table, int row, int column, const char *format, ...)
-    KT_PRINTF(4, 5);
-static void put(const struct table *table, int row, int column, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(cell(table, row, column), CELL_BYTES, format, args);
-    va_end(args);
-}
-
-/* Characters of UTF-8 text. */
-static int width_of(const char *text) {
-    int width = 0;
-    for (; *text != '\0'; text++) {
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    }
-    return width;
-}
-
-static void table_print(FILE *out, const struct table *table) {
-    for (int row = 0; row < table->rows; row++) {
-        for (int column = 0; column < table->columns; column++) {
-            int widest = 0;
-            for (int r = 0; r < table->rows; r++) {
-                const int width = width_of(cell(table, r, column));
-                widest = width > widest ? width : widest;
-            }
-            const char *text = cell(table, row, column);
-            const int blank = widest - width_of(text);
-            const bool last = column == table->columns - 1;
-            if (column == 0) {
-                fprintf(out, "  %s%*s", text, last ? 0 : blank, "");
-            } else {
-                fprintf(out, "  %*s%s", blank, "", text);
-            }
-        }
-        fputc('\n', out);
-    }
-}
-
 /* ---- scenarios side by side ------------------------------------------------------------------ */
 
-static void put_value(const struct table *table, int row, int column,
+static void put_value(const struct kt_text_table *table, int row, int column,
                       const struct kt_sim_mean *mean, int measure) {
     const double value = value_of(mean, measure);
     if (measure == KT_SIM_PER_TUNING && mean->per_tuning_error > 0.0) {
-        put(table, row, column, "%.2f ± %.2f", value, mean->per_tuning_error);
+        kt_text_table_put(table, row, column, "%.2f ± %.2f", value, mean->per_tuning_error);
     } else {
-        put(table, row, column, "%.*f", measures[measure].decimals, value);
+        kt_text_table_put(table, row, column, "%.*f", measures[measure].decimals, value);
     }
 }
 
@@ -131,34 +72,35 @@ static int count_published(const struct kt_sim_suite *suite, int measure) {
     return count;
 }
 
-static void put_published(const struct table *table, int row, const struct kt_sim_suite *suite,
+static void put_published(const struct kt_text_table *table, int row,
+                          const struct kt_sim_suite *suite,
                           const struct kt_sim_published *published) {
     double sum = 0.0;
-    put(table, row, 0, "%s (published)", published->method);
+    kt_text_table_put(table, row, 0, "%s (published)", published->method);
     for (int s = 0; s < suite->scenarios_count; s++) {
         sum += published->figures[s];
-        put(table, row, s + 1, "%.*f", measures[published->measure].decimals,
-            published->figures[s]);
+        kt_text_table_put(table, row, s + 1, "%.*f", measures[published->measure].decimals,
+                          published->figures[s]);
     }
-    put(table, row, suite->scenarios_count + 1, "%.*f", measures[published->measure].decimals,
-        sum / suite->scenarios_count);
+    kt_text_table_put(table, row, suite->scenarios_count + 1, "%.*f",
+                      measures[published->measure].decimals, sum / suite->scenarios_count);
 }
 
 static bool print_measure(FILE *out, const struct kt_sim_suite *suite,
                           const struct kt_sim_study *study, const struct kt_sim_results *results,
                           int measure) {
     const int published = count_published(suite, measure);
-    struct table table;
-    if (!table_make(&table, 1 + results->methods + published, results->scenarios + 2)) {
+    struct kt_text_table table;
+    if (!kt_text_table_make(&table, 1 + results->methods + published, results->scenarios + 2)) {
         return false;
     }
-    put(&table, 0, 0, "method");
-    put(&table, 0, results->scenarios + 1, "mean");
+    kt_text_table_put(&table, 0, 0, "method");
+    kt_text_table_put(&table, 0, results->scenarios + 1, "mean");
     for (int s = 0; s < results->scenarios; s++) {
-        put(&table, 0, s + 1, "%s", study->scenarios[s].name);
+        kt_text_table_put(&table, 0, s + 1, "%s", study->scenarios[s].name);
     }
     for (int m = 0; m < results->methods; m++) {
-        put(&table, m + 1, 0, "%s", study->methods->items[m].label);
+        kt_text_table_put(&table, m + 1, 0, "%s", study->methods->items[m].label);
         for (int s = 0; s < results->scenarios; s++) {
             const struct kt_sim_mean mean = kt_sim_results_mean(results, study, s, m);
             put_value(&table, m + 1, s + 1, &mean, measure);
@@ -173,8 +115,8 @@ static bool print_measure(FILE *out, const struct kt_sim_suite *suite,
         }
     }
     fprintf(out, "\n%s\n", measures[measure].title);
-    table_print(out, &table);
-    free(table.cells);
+    kt_text_table_print(out, &table, false);
+    kt_text_table_free(&table);
     return true;
 }
 
@@ -192,19 +134,19 @@ static bool print_scenario(FILE *out, const struct kt_sim_study *study,
             shown[count++] = i;
         }
     }
-    struct table table;
-    if (!table_make(&table, 1 + results->methods, 1 + count)) {
+    struct kt_text_table table;
+    if (!kt_text_table_make(&table, 1 + results->methods, 1 + count)) {
         return false;
     }
-    put(&table, 0, 0, "method");
+    kt_text_table_put(&table, 0, 0, "method");
     for (int i = 0; i < count; i++) {
-        put(&table, 0, i + 1, "%s", measures[shown[i]].head);
+        kt_text_table_put(&table, 0, i + 1, "%s", measures[shown[i]].head);
     }
     for (int m = 0; m < results->methods; m++) {
         const struct kt_sim_mean mean = scenario < 0
                                             ? kt_sim_results_mean_of_all(results, study, m)
                                             : kt_sim_results_mean(results, study, scenario, m);
-        put(&table, m + 1, 0, "%s", study->methods->items[m].label);
+        kt_text_table_put(&table, m + 1, 0, "%s", study->methods->items[m].label);
         for (int i = 0; i < count; i++) {
             put_value(&table, m + 1, i + 1, &mean, shown[i]);
         }
@@ -216,8 +158,8 @@ static bool print_scenario(FILE *out, const struct kt_sim_study *study,
         fprintf(out, "\n%s%s%s\n", s->name, s->what != NULL ? ": " : "",
                 s->what != NULL ? s->what : "");
     }
-    table_print(out, &table);
-    free(table.cells);
+    kt_text_table_print(out, &table, false);
+    kt_text_table_free(&table);
     return true;
 }
 

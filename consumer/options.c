@@ -131,6 +131,9 @@ const struct kt_option kt_options[] = {
      "A backlog that grows by less than this share of its source's rate keeps up."},
     {"policy", "keep_up_rule", KT_OPTION_BOOL, AT(settings.defaults.policy.keep_up_rule), 0, 0,
      "false", "Policies other than kontune, too, leave alone what keeps up, and trim as it does."},
+    {"policy", "warm_start", KT_OPTION_BOOL, AT(settings.defaults.policy.warm_start), 0, 0, "true",
+     "Jobs of a cluster (those in the same partition) tell a new one how operators scale there; "
+     "false: this job neither listens nor tells."},
     {"policy", "min_parallelism", KT_OPTION_INT32, AT(settings.defaults.policy.min_parallelism), 1,
      KT_PARALLELISM_MAX, "1", "Least parallelism of an operator."},
     {"policy", "max_parallelism", KT_OPTION_INT32, AT(settings.defaults.policy.max_parallelism), 1,

@@ -11,6 +11,7 @@
 #include "model/history.h"
 #include "model/keep_up.h"
 #include "model/next_state.h"
+#include "model/warm_start.h"
 
 #include <stdio.h>
 #include <uuid/uuid.h>
@@ -214,6 +215,11 @@ static enum kt_err check_usable(struct run *run, struct kt_error *error) {
     return run->verdict.text.data == NULL ? no_memory(error) : KT_ERR_OK;
 }
 
+static struct kt_warm_start cluster_of(const struct run *run) {
+    return (struct kt_warm_start){run->closing->durable, run->partition, run->summary.cluster,
+                                  run->arena};
+}
+
 /* What the window proved and taught; a window that is held does neither. */
 static enum kt_err learn_and_recall(struct run *run, struct kt_error *error) {
     enum kt_err err = assess(run, error);
@@ -222,6 +228,10 @@ static enum kt_err learn_and_recall(struct run *run, struct kt_error *error) {
     }
     if (err == KT_ERR_OK) {
         err = recall(run, error);
+    }
+    if (err == KT_ERR_OK) {
+        const struct kt_warm_start cluster = cluster_of(run);
+        err = kt_warm_start_take(&cluster, &run->evidence, error);
     }
     return err == KT_ERR_OK ? check_usable(run, error) : err;
 }
@@ -255,6 +265,18 @@ static enum kt_err decide(struct run *run, struct kt_error *error) {
     return run->window.valid
                ? kt_next_decided(&run->window, &run->evidence, &run->decision, &run->next, error)
                : KT_ERR_OK;
+}
+
+/* A job that has come to rest tells its cluster's others what it showed, once. */
+static enum kt_err tell_others(struct run *run, struct kt_error *error) {
+    const struct kt_decision *decision = &run->decision;
+    if (!run->window.valid || run->next.gave_laws || decision->kind != KT_COMMAND_HOLD ||
+        decision->reason != KT_REASON_STEADY || decision->phase != KT_PHASE_STEADY) {
+        return KT_ERR_OK;
+    }
+    const struct kt_warm_start cluster = cluster_of(run);
+    return kt_warm_start_give(&cluster, kt_decider_scaling(run->closing->decider), &run->evidence,
+                              &run->next.gave_laws, error);
 }
 
 /* UUIDv5 of job, generation and window end: a replay repeats it. */
@@ -348,6 +370,9 @@ static enum kt_err run_steps(struct run *run, struct kt_error *error) {
     }
     if (err == KT_ERR_OK) {
         err = decide(run, error);
+    }
+    if (err == KT_ERR_OK) {
+        err = tell_others(run, error);
     }
     return err == KT_ERR_OK ? publish(run, error) : err;
 }

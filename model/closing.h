@@ -2,7 +2,8 @@
  * The closing of one window: everything lasting that the stage ever does.
  *
  *   window → summary → gate → evidence (measures, state) → what the window proved → histories →
- *   decide → command, and the job's new state
+ *   what the cluster's others showed → decide → command, the job's new state, and what others may
+ *   learn of it
  */
 #ifndef KT_MODEL_CLOSING_H
 #define KT_MODEL_CLOSING_H
@@ -21,7 +22,8 @@ struct kt_closing {
     struct kt_arena arena; /* reset at each closing */
 };
 
-/* Gives the window of a job its effects: histories, command and job state go to store and sink. The
+/* Gives the window of a job its effects: histories, command, job state and, once in the job's life,
+ * the state of its cluster go to store and sink. The
  * window is only read. An error spoils the transaction. */
 KT_MUST_CHECK enum kt_err kt_closing_run(struct kt_closing *closing, uint32_t partition,
                                          struct kt_job *job, const struct kt_window *window,

@@ -20,6 +20,7 @@
 
 struct kt_decider {
     struct kt_gp *gp;
+    struct kt_scaling *scaling;
 };
 
 struct kt_decider *kt_decider_new(void) {
@@ -28,8 +29,9 @@ struct kt_decider *kt_decider_new(void) {
         return NULL;
     }
     decider->gp = kt_gp_new();
-    if (decider->gp == NULL) {
-        free(decider);
+    decider->scaling = kt_scaling_new(&kt_scaling_model_default);
+    if (decider->gp == NULL || decider->scaling == NULL) {
+        kt_decider_free(decider);
         return NULL;
     }
     return decider;
@@ -38,8 +40,13 @@ struct kt_decider *kt_decider_new(void) {
 void kt_decider_free(struct kt_decider *decider) {
     if (decider != NULL) {
         kt_gp_free(decider->gp);
+        kt_scaling_free(decider->scaling);
         free(decider);
     }
+}
+
+struct kt_scaling *kt_decider_scaling(struct kt_decider *decider) {
+    return decider->scaling;
 }
 
 static enum kt_err out_of_memory(struct kt_error *error) {
@@ -348,6 +355,7 @@ enum kt_err kt_decide(struct kt_decider *decider, const struct kt_evidence *evid
                                           .topology = &topology,
                                           .load = &load,
                                           .gp = decider->gp,
+                                          .scaling = decider->scaling,
                                           .arena = arena};
     struct kt_policy_output output = {.phase = evidence->phase,
                                       .reason = KT_REASON_STEADY,

@@ -7,6 +7,7 @@
 #ifndef KT_MODEL_DECIDE_H
 #define KT_MODEL_DECIDE_H
 
+#include "model/scaling.h"
 #include "schemas/arena.h"
 #include "schemas/rescale_command.h"
 
@@ -25,6 +26,8 @@ struct kt_decision {
 struct kt_decider;
 struct kt_decider *kt_decider_new(void); /* NULL when out of memory */
 void kt_decider_free(struct kt_decider *decider);
+/* Its workspace of the scaling surrogate, for whoever has a question between two decisions. */
+struct kt_scaling *kt_decider_scaling(struct kt_decider *decider);
 
 /* Decides. The result lives in the arena and borrows strings from the evidence. Every number in it
  * is finite. KT_ERR_INVALID: the evidence is inconsistent (an edge out of range, a parallelism

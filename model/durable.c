@@ -15,7 +15,18 @@ static const struct kt_record_type *const types[KT_DURABLE_KINDS] = {
     [KT_DURABLE_PARTITION] = &kt_partition_state_type,
     [KT_DURABLE_JOB] = &kt_job_state_type,
     [KT_DURABLE_HISTORY] = &kt_operator_history_type,
+    [KT_DURABLE_CLUSTER] = &kt_cluster_state_type,
 };
+
+enum kt_durable_kind kt_durable_kind_of(struct kt_store_key key) {
+    if (key.parallelism == KT_STORE_CLUSTER) {
+        return KT_DURABLE_CLUSTER;
+    }
+    if (key.parallelism > 0) {
+        return KT_DURABLE_HISTORY;
+    }
+    return key.job == 0 ? KT_DURABLE_PARTITION : KT_DURABLE_JOB;
+}
 
 struct kt_durable {
     struct kt_store *store;
@@ -116,6 +127,7 @@ static enum kt_err scan_visit(void *ctx, struct kt_store_key key, struct kt_str 
         struct kt_partition_state partition;
         struct kt_job_state job;
         struct kt_operator_history history;
+        struct kt_cluster_state cluster;
     } record;
     kt_arena_reset(&durable->scan_arena);
     enum kt_err err = kt_decode(durable->decoders[scan->kind], value.data, value.len,

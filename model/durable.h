@@ -11,8 +11,12 @@ enum kt_durable_kind {
     KT_DURABLE_PARTITION, /* struct kt_partition_state */
     KT_DURABLE_JOB,       /* struct kt_job_state */
     KT_DURABLE_HISTORY,   /* struct kt_operator_history */
+    KT_DURABLE_CLUSTER,   /* struct kt_cluster_state */
     KT_DURABLE_KINDS
 };
+
+/* Which kind of record has this key (model/store.h). */
+enum kt_durable_kind kt_durable_kind_of(struct kt_store_key key);
 
 /* Takes a record that was just put; as in struct kt_stage_sink. */
 typedef enum kt_err kt_durable_change(void *ctx, struct kt_store_key key, const void *value,

@@ -2,6 +2,7 @@
  * Evidence is checked before anything is computed from it. */
 #include "model/evidence_check.h"
 
+#include "model/laws.h"
 #include "model/policy.h"
 #include "schemas/metric_event.h"
 
@@ -234,6 +235,21 @@ static enum kt_err check_operator(const struct kt_evidence *evidence, size_t i,
     return err != KT_ERR_OK ? err : check_groups(op, i, error);
 }
 
+static enum kt_err check_law_prior(const struct kt_evidence *evidence, struct kt_error *error) {
+    const size_t count = evidence->law_prior.count;
+    if (count != 0 && count != KT_LAWS) {
+        return kt_fail(error, KT_ERR_INVALID, "law_prior has %zu values, expected none or %d",
+                       count, KT_LAWS);
+    }
+    for (size_t m = 0; m < count; m++) {
+        if (!(evidence->law_prior.items[m] >= 0 && evidence->law_prior.items[m] <= 1)) {
+            return kt_fail(error, KT_ERR_INVALID, "law_prior[%zu] is %g, expected 0 to 1", m,
+                           evidence->law_prior.items[m]);
+        }
+    }
+    return KT_ERR_OK;
+}
+
 enum kt_err kt_evidence_check(const struct kt_evidence *evidence, struct kt_error *error) {
     enum kt_err err = check_settings(&evidence->settings, error);
     if (err != KT_ERR_OK) {
@@ -263,5 +279,5 @@ enum kt_err kt_evidence_check(const struct kt_evidence *evidence, struct kt_erro
             return err;
         }
     }
-    return KT_ERR_OK;
+    return check_law_prior(evidence, error);
 }

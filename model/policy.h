@@ -38,6 +38,8 @@ struct kt_policy {
     bool own_keep_up;    /* obeys keep-up and trim band itself: keep_up_rule does not touch it */
     enum kt_err (*propose)(const struct kt_policy_input *input, struct kt_policy_output *output,
                            struct kt_error *error);
+    bool learns_laws; /* it asks the scaling surrogate by kt_scaling_question_of, and so profits
+                         from what other jobs showed (model/warm_start.h) */
 };
 
 /* Fills λ of every operator of a job in which nothing is backpressured (kt_demand_visible); leaves

@@ -32,6 +32,7 @@ void kt_settings_default(struct kt_settings *settings) {
                                 .gain_min = 0.05,
                                 .keep_up_tolerance = 0.01,
                                 .keep_up_rule = false,
+                                .warm_start = true,
                                 .min_parallelism = 1,
                                 .max_parallelism = 128,
                                 .cooldown_ms = 60000,

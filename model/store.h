@@ -6,11 +6,12 @@
  *        p | 0   | 0  | 0    PartitionState
  *        p | job | 0  | 0    JobState
  *        p | job | op | n    OperatorHistory at parallelism n
+ *        p | 0   | cluster | 2³¹  ClusterState; no parallelism is so large
  *   value: single-object Avro
  *
- * job and op are 64-bit FNV-1a hashes of "cluster/job_name" and of the vertex id; the values carry
- * the names, and a reader compares them. A second table holds, per partition, the next changelog
- * offset (the restore watermark).
+ * job, op and cluster are 64-bit FNV-1a hashes of "cluster/job_name", of the vertex id and of the
+ * cluster; the values carry the names, and a reader compares them. A second table holds, per
+ * partition, the next changelog offset (the restore watermark).
  *
  * Written with MDB_NOSYNC: a crash of the process loses nothing; a crash of the machine may tear
  * the file. Therefore boot id and a clean-shutdown flag are kept beside it: another boot without
@@ -26,6 +27,7 @@
 #include <stdint.h>
 
 #define KT_STORE_KEY_BYTES 24
+#define KT_STORE_CLUSTER   UINT32_C(0x80000000) /* instead of a parallelism */
 
 struct kt_store_key {
     uint32_t partition;

@@ -2,7 +2,7 @@
  * Reads the histories of all operators out of a state folder, beside the worker that owns it. */
 #include "ops/history_read.h"
 
-#include "model/store.h"
+#include "model/durable.h"
 #include "schemas/codec.h"
 
 #include <stdlib.h>
@@ -74,7 +74,7 @@ static bool grow(struct reading *r) {
 static enum kt_err visit(void *ctx, struct kt_store_key key, struct kt_str value,
                          struct kt_error *error) {
     struct reading *r = ctx;
-    if (key.parallelism == 0) { /* a partition's or a job's state */
+    if (kt_durable_kind_of(key) != KT_DURABLE_HISTORY) {
         return KT_ERR_OK;
     }
     struct kt_operator_history history = {0};

@@ -2,6 +2,7 @@
  * What the stage's changed state records tell, read into a controller's knowledge. */
 #include "ops/sim_changes.h"
 
+#include "model/durable.h"
 #include "schemas/state.h"
 
 #include <stdio.h>
@@ -48,11 +49,12 @@ static void note_history(struct kt_sim_knowledge *knowledge, const struct kt_sim
 enum kt_err kt_sim_changes_note(struct kt_sim_changes *changes, struct kt_sim_knowledge *knowledge,
                                 const struct kt_sim_spec *spec, struct kt_store_key key,
                                 const void *value, size_t len, struct kt_error *error) {
-    if (key.job == 0 || value == NULL) {
+    const enum kt_durable_kind kind = kt_durable_kind_of(key);
+    if (value == NULL || (kind != KT_DURABLE_JOB && kind != KT_DURABLE_HISTORY)) {
         return KT_ERR_OK;
     }
     kt_arena_reset(&changes->arena);
-    if (key.op == 0) {
+    if (kind == KT_DURABLE_JOB) {
         struct kt_job_state state;
         const enum kt_err err =
             kt_decode(changes->job_state, value, len, &changes->arena, &state, error);

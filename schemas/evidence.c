@@ -24,6 +24,7 @@ static const struct kt_field fields_settings[] = {
     KT_FIELD(S, gain_min, DOUBLE),
     KT_FIELD(S, keep_up_tolerance, DOUBLE),
     KT_FIELD(S, keep_up_rule, BOOL),
+    KT_FIELD(S, warm_start, BOOL),
     KT_FIELD(S, min_parallelism, INT),
     KT_FIELD(S, max_parallelism, INT),
     KT_FIELD(S, cooldown_ms, LONG),
@@ -116,6 +117,7 @@ static const struct kt_field fields_evidence[] = {
     [KT_EVIDENCE_PENDING_UNTIL_MS] = KT_FIELD_NULLABLE(S, pending_until_ms, LONG),
     [KT_EVIDENCE_OPERATORS] =
         KT_FIELD_RECORDS(S, operators, kt_operator_evidence_type, KT_OPERATORS_MAX),
+    [KT_EVIDENCE_LAW_PRIOR] = KT_FIELD_ARRAY(S, law_prior, DOUBLE, KT_LAW_PRIOR_MAX),
 };
 #undef S
 _Static_assert(sizeof fields_evidence / sizeof fields_evidence[0] == KT_EVIDENCE_FIELDS,

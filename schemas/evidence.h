@@ -13,6 +13,7 @@
 #define KT_RESTARTS_MAX       256  /* remembered restarts of one day */
 #define KT_GROUPS_MAX         60   /* observation groups of one operator that evidence carries */
 #define KT_CHANGE_POINTS_MAX  16   /* remembered changes of one operator's level */
+#define KT_LAW_PRIOR_MAX      1024 /* scalability laws of any library (model/laws.h) */
 
 /* The settings that a decision obeys. */
 struct kt_policy_settings {
@@ -36,6 +37,8 @@ struct kt_policy_settings {
                                  up */
     bool keep_up_rule; /* policies other than kontune, too, leave alone what keeps up, and trim as
                           it does */
+    bool warm_start;   /* a job learns from its cluster's others how operators scale, and they from
+                          it */
     int32_t min_parallelism;
     int32_t max_parallelism;
     int64_t cooldown_ms; /* least time between two rescales */
@@ -148,6 +151,7 @@ enum kt_evidence_field {
     KT_EVIDENCE_PARALLELISM_PEAK,
     KT_EVIDENCE_PENDING_UNTIL_MS,
     KT_EVIDENCE_OPERATORS,
+    KT_EVIDENCE_LAW_PRIOR,
     KT_EVIDENCE_FIELDS
 };
 struct kt_evidence {
@@ -163,6 +167,9 @@ struct kt_evidence {
     int32_t parallelism_peak; /* pmax: the largest parallelism of the job's history */
     int64_t pending_until_ms; /* nullable: an earlier command is still to be carried out */
     KT_ARRAY(struct kt_operator_evidence) operators;
+    KT_ARRAY(double)
+    law_prior; /* of the cluster's others, one per law, for the operators that
+                  still need it (model/warm_start.h); empty: none */
 };
 
 extern const struct kt_record_type kt_policy_settings_type, kt_history_point_type,

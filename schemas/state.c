@@ -4,6 +4,7 @@
 
 #include "schemas/fields.h"
 
+extern const char kt_avsc_cluster_state[];
 extern const char kt_avsc_job_state[];
 extern const char kt_avsc_operator_history[];
 extern const char kt_avsc_partition_state[];
@@ -59,6 +60,7 @@ static const struct kt_field fields_job_state[] = {
     [KT_JOBSTATE_OPERATORS] =
         KT_FIELD_RECORDS(S, operators, kt_operator_state_type, KT_OPERATORS_MAX),
     [KT_JOBSTATE_RESTART_SEEN_MS] = KT_FIELD_NULLABLE(S, restart_seen_ms, LONG),
+    [KT_JOBSTATE_GAVE_LAWS] = KT_FIELD(S, gave_laws, BOOL),
 };
 #undef S
 _Static_assert(sizeof fields_job_state / sizeof fields_job_state[0] == KT_JOBSTATE_FIELDS,
@@ -88,6 +90,16 @@ static const struct kt_field fields_history[] = {
 #undef S
 const struct kt_record_type kt_operator_history_type = KT_RECORD_TYPE(
     "OperatorHistory", struct kt_operator_history, fields_history, kt_avsc_operator_history, false);
+
+#define S struct kt_cluster_state
+static const struct kt_field fields_cluster_state[] = {
+    KT_FIELD(S, cluster, STRING),
+    KT_FIELD(S, jobs, INT),
+    KT_FIELD_ARRAY(S, law_prior, DOUBLE, KT_LAW_PRIOR_MAX),
+};
+#undef S
+const struct kt_record_type kt_cluster_state_type = KT_RECORD_TYPE(
+    "ClusterState", struct kt_cluster_state, fields_cluster_state, kt_avsc_cluster_state, false);
 
 #define S struct kt_partition_state
 static const struct kt_field fields_partition_state[] = {

@@ -67,6 +67,7 @@ enum kt_job_state_field {
     KT_JOBSTATE_PENDING,
     KT_JOBSTATE_OPERATORS,
     KT_JOBSTATE_RESTART_SEEN_MS,
+    KT_JOBSTATE_GAVE_LAWS,
     KT_JOBSTATE_FIELDS
 };
 struct kt_job_state {
@@ -88,6 +89,7 @@ struct kt_job_state {
     KT_ARRAY(struct kt_target) pending; /* what the pending command asks for */
     KT_ARRAY(struct kt_operator_state) operators;
     int64_t restart_seen_ms; /* nullable: end of the last window that showed a restart */
+    bool gave_laws;          /* its cluster's state has what it showed (model/warm_start.h) */
 };
 
 struct kt_observation {
@@ -109,6 +111,14 @@ struct kt_operator_history {
     KT_ARRAY(struct kt_observation) observations;
 };
 
+/* What the jobs of one cluster, as far as they are of one partition, showed of how operators scale
+ * (model/warm_start.h). */
+struct kt_cluster_state {
+    struct kt_str cluster;
+    int32_t jobs;               /* that it was learned from, up to KT_WARM_START_JOBS_MAX */
+    KT_ARRAY(double) law_prior; /* of each law in the library (model/laws.h); sums to 1 */
+};
+
 /* How far a partition's events have had their effect. Offsets below next_offset that are read again
  * only rebuild the windows that are still open. */
 struct kt_partition_state {
@@ -119,6 +129,6 @@ struct kt_partition_state {
 };
 
 extern const struct kt_record_type kt_operator_state_type, kt_target_type, kt_job_state_type,
-    kt_observation_type, kt_operator_history_type, kt_partition_state_type;
+    kt_observation_type, kt_operator_history_type, kt_cluster_state_type, kt_partition_state_type;
 
 #endif

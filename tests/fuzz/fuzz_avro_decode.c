@@ -33,8 +33,9 @@ static const char other_writer[] =
     "{\"name\":\"cpu_load\",\"type\":\"long\"}]}";
 
 static const struct kt_record_type *const types[] = {
-    &kt_metric_event_type, &kt_rescale_command_type,  &kt_rescale_outcome_type,
-    &kt_job_state_type,    &kt_operator_history_type, &kt_partition_state_type,
+    &kt_metric_event_type,  &kt_rescale_command_type,  &kt_rescale_outcome_type,
+    &kt_job_state_type,     &kt_operator_history_type, &kt_partition_state_type,
+    &kt_cluster_state_type,
 };
 #define TYPES (sizeof types / sizeof types[0])
 

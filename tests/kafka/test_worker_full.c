@@ -83,7 +83,7 @@ static void set_file_bytes_max(rlim_t bytes) {
  */
 static void a_disk_that_is_full_after_kafka_has_committed_loses_and_repeats_nothing(void **state) {
     (void)state;
-    json_t *expected = kt_test_replay(RECORDING);
+    json_t *expected = kt_test_replay(RECORDING, NULL);
     struct kt_test_stage stage;
     begin(&stage, "disk");
     signal(SIGXFSZ, SIG_IGN); /* an error of write, as on a full disk */

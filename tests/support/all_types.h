@@ -9,8 +9,9 @@
 #include "schemas/state.h"
 
 static const struct kt_record_type *const all_types[] = {
-    &kt_metric_event_type, &kt_rescale_command_type,  &kt_rescale_outcome_type,
-    &kt_job_state_type,    &kt_operator_history_type, &kt_partition_state_type,
+    &kt_metric_event_type,  &kt_rescale_command_type,  &kt_rescale_outcome_type,
+    &kt_job_state_type,     &kt_operator_history_type, &kt_partition_state_type,
+    &kt_cluster_state_type,
 };
 #define ALL_TYPES (sizeof all_types / sizeof all_types[0])
 
@@ -22,6 +23,7 @@ union any_record {
     struct kt_job_state job;
     struct kt_operator_history history;
     struct kt_partition_state partition;
+    struct kt_cluster_state cluster;
 };
 
 #endif

@@ -424,9 +424,12 @@ json_t *kt_test_commands(const struct kt_test_stage *stage, const char *job) {
     return commands.list;
 }
 
-json_t *kt_test_replay(const char *path) {
-    const char *argv[] = {kt_process_kontune(), "replay", "--in", path, "--json", NULL};
+json_t *kt_test_replay(const char *path, const struct kt_test_stage *stage) {
+    char *config = stage != NULL ? kt_test_stage_config(stage, "replay") : NULL;
+    const char *argv[] = {kt_process_kontune(),         "replay", "--in", path, "--json",
+                          config != NULL ? "-c" : NULL, config,   NULL};
     struct kt_process_result result = kt_process_run(argv, 120);
+    free(config);
     json_error_t why;
     json_t *document = json_loads(result.out, 0, &why);
     json_t *commands = json_incref(json_object_get(document, "commands"));

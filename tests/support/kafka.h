@@ -72,8 +72,9 @@ size_t kt_test_read(const char *topic, void (*visit)(void *ctx, const rd_kafka_m
  * array of plain records; the caller owns it. */
 json_t *kt_test_commands(const struct kt_test_stage *stage, const char *job);
 
-/* What `kontune replay --json` makes of a file: its "commands". */
-json_t *kt_test_replay(const char *path);
+/* What `kontune replay --json` makes of a file: its "commands"; with the configuration of a stage,
+ * or the program's defaults (NULL). */
+json_t *kt_test_replay(const char *path, const struct kt_test_stage *stage);
 
 /* Waits until job has as many committed commands as expected has, at most limit_s, and asserts that
  * they are the same, field for field. */

@@ -123,6 +123,7 @@ static void every_field_of_the_core_has_an_option(void **state) {
         FIELD(defaults.policy.gain_min),
         FIELD(defaults.policy.keep_up_tolerance),
         FIELD(defaults.policy.keep_up_rule),
+        FIELD(defaults.policy.warm_start),
         FIELD(defaults.policy.min_parallelism),
         FIELD(defaults.policy.max_parallelism),
         FIELD(defaults.policy.cooldown_ms),

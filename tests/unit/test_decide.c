@@ -260,6 +260,10 @@ SPOIL(spoil_alpha, job->evidence.settings.alpha = -1)
 SPOIL(spoil_threshold, job->evidence.settings.decision_threshold = NAN)
 SPOIL(spoil_phase, job->evidence.phase = 9)
 SPOIL(spoil_gate, job->evidence.gate = -1)
+static double law_prior[KT_LAWS];
+SPOIL(spoil_laws, job->evidence.law_prior.items = law_prior; job->evidence.law_prior.count = 2)
+SPOIL(spoil_law, job->evidence.law_prior.items = law_prior; job->evidence.law_prior.count = KT_LAWS;
+      law_prior[3] = NAN)
 
 static void evidence_that_is_not_sound_is_refused_by_field(void **state) {
     (void)state;
@@ -283,6 +287,8 @@ static void evidence_that_is_not_sound_is_refused_by_field(void **state) {
         {"settings.decision_threshold is nan", spoil_threshold},
         {"phase is 9", spoil_phase},
         {"gate is -1", spoil_gate},
+        {"law_prior has 2 values, expected none or 312", spoil_laws},
+        {"law_prior[3] is nan, expected 0 to 1", spoil_law},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct kt_test_job job;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The state folder: key order, transactions, the lock, foreign folders, another boot, full maps and
  * disks, and a reader beside a writer. */
-#include "model/store.h"
+#include "model/durable.h"
 #include "support/process.h"
 
 #include <fcntl.h>
@@ -86,10 +86,10 @@ static void write_file(const struct fixture *f, const char *name, const char *te
 static void keys_sort_by_partition_job_operator_parallelism(void **state) {
     (void)state;
     const struct kt_store_key ascending[] = {
-        {0, 0, 0, 0},          {0, 0, 0, 1},          {0, 0, 1, 0},          {0, 1, 0, 0},
-        {0, 255, 0, 0},        {0, 256, 0, 0},        {0, UINT64_MAX, 0, 0}, {1, 0, 0, 0},
-        {1, 5, 7, 2},          {1, 5, 7, 300},        {1, 5, 8, 1},          {256, 0, 0, 0},
-        {UINT32_MAX, 0, 0, 0}, {UINT32_MAX, 1, 1, 1},
+        {0, 0, 0, 0},   {0, 0, 0, 1},          {0, 0, 1, 0},          {0, 0, 1, KT_STORE_CLUSTER},
+        {0, 1, 0, 0},   {0, 255, 0, 0},        {0, 256, 0, 0},        {0, UINT64_MAX, 0, 0},
+        {1, 0, 0, 0},   {1, 5, 7, 2},          {1, 5, 7, 300},        {1, 5, 8, 1},
+        {256, 0, 0, 0}, {UINT32_MAX, 0, 0, 0}, {UINT32_MAX, 1, 1, 1},
     };
     unsigned char previous[KT_STORE_KEY_BYTES] = {0};
     for (size_t i = 0; i < sizeof ascending / sizeof ascending[0]; i++) {
@@ -114,6 +114,21 @@ static void a_key_is_the_hash_of_the_whole_job_key(void **state) {
     assert_true(kt_store_job_hash(KT_STR("lab"), KT_STR("orders")) ==
                 kt_str_hash(KT_HASH_SEED, KT_STR("lab/orders")));
     assert_true(kt_store_op_hash(KT_STR("v1")) == kt_str_hash(KT_HASH_SEED, KT_STR("v1")));
+}
+
+/* Whatever hashes come out, no two kinds share a key: a parallelism is at most INT32_MAX. Only
+ * partition and job need a hash that is 0 to meet. */
+static void a_key_tells_the_kind_of_its_record(void **state) {
+    (void)state;
+    assert_int_equal(kt_durable_kind_of((struct kt_store_key){.partition = 7}),
+                     KT_DURABLE_PARTITION);
+    assert_int_equal(kt_durable_kind_of((struct kt_store_key){7, 1, 0, 0}), KT_DURABLE_JOB);
+    assert_int_equal(kt_durable_kind_of((struct kt_store_key){7, 1, 2, 1}), KT_DURABLE_HISTORY);
+    assert_int_equal(kt_durable_kind_of((struct kt_store_key){7, 0, 0, INT32_MAX}),
+                     KT_DURABLE_HISTORY);
+    assert_int_equal(kt_durable_kind_of((struct kt_store_key){7, 0, 0, KT_STORE_CLUSTER}),
+                     KT_DURABLE_CLUSTER);
+    assert_true(KT_STORE_CLUSTER > INT32_MAX);
 }
 
 static void a_committed_put_survives_and_an_aborted_one_does_not(void **state) {
@@ -508,6 +523,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(keys_sort_by_partition_job_operator_parallelism),
         T(a_key_is_the_hash_of_the_whole_job_key),
+        T(a_key_tells_the_kind_of_its_record),
         T(a_committed_put_survives_and_an_aborted_one_does_not),
         T(a_scan_visits_its_range_inclusively_and_stops_when_told),
         T(wiping_a_partition_leaves_its_neighbours),

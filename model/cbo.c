@@ -76,17 +76,86 @@ bool kt_cbo_predict(struct kt_gp *gp, const struct kt_history_point *history, si
     return isfinite(*mean) && isfinite(*stddev);
 }
 
-/* p_acq, or 0. Beyond α from the largest observation an answer would not be taken anyway, so the
- * search ends there. */
-static int32_t acquire(const struct kt_gp *gp, const struct kt_cbo_question *q) {
+/* A fitted surrogate, whichever it is: the one place where they differ. */
+struct surrogate {
+    const struct kt_gp *gp;
+    struct kt_scaling *scaling; /* NULL: gp it is */
+};
+
+static double mean_at(const struct surrogate *f, int32_t p) {
+    if (f->scaling == NULL) {
+        return kt_gp_mean(f->gp, p);
+    }
+    double mean = 0;
+    double stddev = 0;
+    kt_scaling_predict(f->scaling, p, &mean, &stddev);
+    return mean;
+}
+
+static void predict(const struct surrogate *f, int32_t p, double *mean, double *stddev) {
+    if (f->scaling == NULL) {
+        kt_gp_predict(f->gp, p, mean, stddev);
+    } else {
+        kt_scaling_predict(f->scaling, p, mean, stddev);
+    }
+}
+
+/* Pr[f(p) ≥ λ]; rbf: Φ((μ − λ) / σ). */
+static double keeps_up(const struct surrogate *f, int32_t p, double lambda) {
+    if (!(lambda > 0)) {
+        return 1;
+    }
+    if (f->scaling != NULL) {
+        return kt_scaling_keeps_up(f->scaling, p, lambda);
+    }
+    double mean = 0;
+    double stddev = 0;
+    kt_gp_predict(f->gp, p, &mean, &stddev);
+    if (!(stddev > 0)) {
+        return mean >= lambda ? 1 : 0;
+    }
+    return 0.5 * erfc((lambda - mean) / stddev * M_SQRT1_2);
+}
+
+static double lambda_at(const struct kt_cbo_question *q, int32_t p) {
+    return p < q->present ? q->lambda_lower : q->lambda;
+}
+
+/* p_acq of equation 5, or 0. Beyond α from the largest observation an answer would not be taken
+ * anyway, so the search ends there. */
+static int32_t acquire_mean(const struct surrogate *f, const struct kt_cbo_question *q) {
     const int64_t far = (int64_t)q->history[q->points - 1].parallelism + q->alpha;
     const int32_t last = far < q->cap ? (int32_t)far : q->cap;
     for (int32_t p = 1; p <= last; p++) {
-        if (kt_gp_mean(gp, p) >= (p < q->present ? q->lambda_lower : q->lambda)) {
+        if (mean_at(f, p) >= lambda_at(q, p)) {
             return p;
         }
     }
     return 0;
+}
+
+/* p_acq of equation 4, or 0 if nothing has any probability. */
+static int32_t acquire_cei(const struct surrogate *f, const struct kt_cbo_question *q) {
+    int32_t best_known = q->cap;
+    for (size_t i = 0; i < q->points; i++) {
+        if (q->history[i].parallelism <= q->cap &&
+            q->history[i].ability >= lambda_at(q, q->history[i].parallelism)) {
+            best_known = q->history[i].parallelism;
+            break;
+        }
+    }
+    int32_t best = 0;
+    double most = 0;
+    for (int32_t p = 1; p <= best_known; p++) {
+        const double improvement = (double)best_known + 1 - p;
+        const double value = improvement <= most ? 0 /* it cannot be reached any more */
+                                                 : improvement * keeps_up(f, p, lambda_at(q, p));
+        if (value > most) {
+            most = value;
+            best = p;
+        }
+    }
+    return best;
 }
 
 static double history_at(const struct kt_cbo_question *q, int32_t p) {
@@ -120,15 +189,15 @@ static void answer_linear(const struct kt_cbo_question *q, struct kt_cbo_answer 
 }
 
 /* Takes p_acq if it is near enough to what was observed. */
-static bool answer_surrogate(struct kt_gp *gp, const struct kt_cbo_question *q,
+static bool answer_surrogate(const struct surrogate *f, const struct kt_cbo_question *q,
                              struct kt_cbo_answer *answer) {
-    const int32_t p = acquire(gp, q);
+    const int32_t p = q->acquisition == KT_CBO_CEI ? acquire_cei(f, q) : acquire_mean(f, q);
     if (p == 0 || abs(p - kt_cbo_nearest(q->history, q->points, p)) > q->alpha) {
         return false;
     }
     double mean = 0;
     double stddev = 0;
-    kt_gp_predict(gp, p, &mean, &stddev);
+    predict(f, p, &mean, &stddev);
     if (!isfinite(mean) || !isfinite(stddev)) {
         return false;
     }
@@ -136,14 +205,16 @@ static bool answer_surrogate(struct kt_gp *gp, const struct kt_cbo_question *q,
     answer->parallelism = p;
     answer->predicted_ability = mean;
     answer->predicted_stddev = stddev;
-    answer->short_now = kt_gp_mean(gp, q->present) < q->lambda;
+    answer->keeps_up = fmin(1, keeps_up(f, p, q->lambda)); /* sums of weights round */
+    answer->short_now = mean_at(f, q->present) < q->lambda;
     return true;
 }
 
 enum kt_err kt_cbo_solve(struct kt_gp *gp, const struct kt_cbo_question *question,
                          struct kt_cbo_answer *answer, struct kt_error *error) {
     *answer = (struct kt_cbo_answer){.method = KT_METHOD_KEEP, .parallelism = question->present};
-    if (question->points > 0) {
+    const struct surrogate f = {.gp = gp, .scaling = question->scaling};
+    if (question->points > 0 && question->scaling == NULL) {
         double x[KT_GP_POINTS_MAX];
         double y[KT_GP_POINTS_MAX];
         const size_t n = to_xy(question->history, question->points, x, y);
@@ -153,7 +224,8 @@ enum kt_err kt_cbo_solve(struct kt_gp *gp, const struct kt_cbo_question *questio
         }
         answer->fitted = err == KT_ERR_OK;
     }
-    if (!answer->fitted || !answer_surrogate(gp, question, answer)) {
+    const bool usable = answer->fitted || (question->scaling != NULL && question->points > 0);
+    if (!usable || !answer_surrogate(&f, question, answer)) {
         answer_linear(question, answer);
     }
     answer->nearest_observed =

@@ -6,6 +6,10 @@
 #include "model/demand.h"
 #include "model/guard.h"
 
+static enum kt_cbo_acquisition acquisition_of(const struct kt_policy_settings *settings) {
+    return kt_str_equal(settings->acquisition, KT_STR("cei")) ? KT_CBO_CEI : KT_CBO_MEAN;
+}
+
 static enum kt_err optimum(const struct kt_policy_input *input, size_t i, double lambda,
                            struct kt_operator_decision *decision, bool *short_now,
                            struct kt_error *error) {
@@ -20,7 +24,8 @@ static enum kt_err optimum(const struct kt_policy_input *input, size_t i, double
                                        .lambda_lower = kt_demand_to_lower(lambda),
                                        .present = op->parallelism,
                                        .cap = kt_guard_range(op).hi,
-                                       .alpha = evidence->settings.alpha};
+                                       .alpha = evidence->settings.alpha,
+                                       .acquisition = acquisition_of(&evidence->settings)};
     bool measured = false;
     const double ability = kt_cbo_window_ability(evidence, op, &measured);
     *(measured ? &question.ability : &question.ability_floor) = ability;
@@ -38,6 +43,8 @@ static enum kt_err optimum(const struct kt_policy_input *input, size_t i, double
     if (answer.method == KT_METHOD_SURROGATE) {
         decision->predicted_stddev = answer.predicted_stddev;
         KT_SET(decision, KT_OPDEC_PREDICTED_STDDEV);
+        decision->keeps_up_probability = answer.keeps_up;
+        KT_SET(decision, KT_OPDEC_KEEPS_UP_PROBABILITY);
     }
     if (answer.nearest_observed > 0) {
         decision->nearest_observed = answer.nearest_observed;

@@ -265,6 +265,190 @@ static void random_questions_are_answered_as_algorithm_2_says(void **state) {
     assert_true(by_method[KT_METHOD_SURROGATE] > 20 && by_method[KT_METHOD_LINEAR] > 20);
 }
 
+/* ---- constrained expected improvement, and the other surrogate ------------------------------ */
+
+static void improvement_is_upon_the_least_that_is_known_to_be_enough(void **state) {
+    (void)state;
+    /* A line: the surrogate is nearly certain of everything between. */
+    struct kt_history_point points[] = {{2, 200, 1}, {4, 400, 1}, {6, 600, 1}, {8, 800, 1}};
+    struct kt_cbo_question q = {.history = points,
+                                .points = 4,
+                                .lambda = 450,
+                                .present = 8,
+                                .cap = 99,
+                                .alpha = 3,
+                                .acquisition = KT_CBO_CEI};
+    struct kt_cbo_answer a = solve(q);
+    assert_int_equal(a.method, KT_METHOD_SURROGATE);
+    assert_int_equal(a.parallelism, 5);
+    assert_true(a.keeps_up > 0.5 && a.keeps_up <= 1);
+    q.lambda = 590; /* 6 is known; 5 would be twice the improvement at next to no probability */
+    assert_int_equal(solve(q).parallelism, 6);
+    q.lambda = 610; /* below the present one is asked for more: 7 */
+    q.lambda_lower = 660;
+    assert_int_equal(solve(q).parallelism, 7);
+    q.alpha = 0; /* not observed */
+    a = solve(q);
+    assert_int_equal(a.method, KT_METHOD_LINEAR);
+    assert_int_equal(a.parallelism, 7);
+}
+
+/* Where improvement and probability pull in two directions, equation 4 weighs them: 12 is known to
+ * be enough, so near it the certain gain is small and a risk is taken, far from it the gain is
+ * large and one more subtask for it costs little. Equation 5 takes the first that is more likely
+ * than not.
+ */
+static void improvement_and_probability_are_weighed(void **state) {
+    (void)state;
+    struct kt_history_point points[] = {{1, 100, 1}, {12, 900, 1}};
+    struct kt_cbo_question q = {.history = points,
+                                .points = 2,
+                                .lambda = 850,
+                                .present = 12,
+                                .cap = 99,
+                                .alpha = 10,
+                                .acquisition = KT_CBO_CEI};
+    assert_int_equal(solve(q).parallelism, 9);
+    assert_true(fabs(solve(q).keeps_up - 0.380) < 0.001);
+    q.lambda = 500;
+    assert_int_equal(solve(q).parallelism, 7);
+    assert_true(fabs(solve(q).keeps_up - 0.640) < 0.001);
+    q.acquisition = KT_CBO_MEAN;
+    assert_int_equal(solve(q).parallelism, 6);
+    assert_true(fabs(solve(q).keeps_up - 0.516) < 0.001);
+    q.lambda = 850;
+    assert_int_equal(solve(q).parallelism, 11);
+    assert_true(fabs(solve(q).keeps_up - 0.638) < 0.001);
+}
+
+/* Equation 4 over all candidates, without any short cut; ties to the smaller. */
+static int32_t slow_cei(const struct kt_cbo_question *q) {
+    int32_t star = q->cap + 1;
+    for (size_t i = q->points; i-- > 0;) {
+        const int32_t p = q->history[i].parallelism;
+        if (p <= q->cap &&
+            q->history[i].ability >= (p < q->present ? q->lambda_lower : q->lambda)) {
+            star = p + 1;
+        }
+    }
+    int32_t best = 0;
+    double most = 0;
+    for (int32_t p = 1; p <= q->cap; p++) {
+        const double lambda = p < q->present ? q->lambda_lower : q->lambda;
+        double probability = 0;
+        if (q->scaling != NULL) {
+            probability = kt_scaling_keeps_up(q->scaling, p, lambda);
+        } else {
+            double mean = 0;
+            double stddev = 0;
+            kt_gp_predict(gp, p, &mean, &stddev);
+            probability = stddev > 0 ? erfc((lambda - mean) / (stddev * sqrt(2))) / 2
+                                     : (mean >= lambda ? 1.0 : 0.0);
+        }
+        if ((star - p) * probability > most * (1 + 1e-12)) {
+            most = (star - p) * probability;
+            best = p;
+        }
+    }
+    return best;
+}
+
+static void expect_answer(const struct kt_cbo_question *q, int32_t p, int *by_method) {
+    const struct kt_cbo_answer a = solve(*q);
+    const int32_t d = p == 0 ? INT32_MAX : abs(p - kt_cbo_nearest(q->history, q->points, p));
+    by_method[a.method]++;
+    if (d <= q->alpha) {
+        assert_int_equal(a.method, KT_METHOD_SURROGATE);
+        assert_int_equal(a.parallelism, p);
+        assert_true(a.keeps_up >= 0 && a.keeps_up <= 1);
+    } else {
+        assert_int_equal(a.method, KT_METHOD_LINEAR);
+    }
+}
+
+/* A history that goes as ability = γ p / (1 + .03 p), with noise. */
+static size_t random_history(struct kt_history_point *points, double gamma) {
+    size_t n = 0;
+    for (int32_t p = 1 + rand() % 4; p < 60 && n < 20; p += 1 + rand() % 6) {
+        const double noise = 1 + 0.04 * (rand() / (double)RAND_MAX - 0.5);
+        points[n++] = (struct kt_history_point){p, noise * gamma * p / (1 + .03 * p), 1};
+    }
+    return n;
+}
+
+static void random_questions_are_answered_as_equation_4_says(void **state) {
+    (void)state;
+    srand(11);
+    int by_method[8] = {0};
+    for (int round = 0; round < 100; round++) {
+        struct kt_history_point points[KT_HISTORY_POINTS_MAX];
+        const double gamma = pow(10, rand() % 9);
+        const size_t n = random_history(points, gamma);
+        struct kt_cbo_question q = {.history = points,
+                                    .points = n,
+                                    .lambda = gamma * (1 + rand() % 250) / 10.0,
+                                    .present = points[(size_t)rand() % n].parallelism,
+                                    .cap = 1 + rand() % 100,
+                                    .alpha = rand() % 5,
+                                    .acquisition = KT_CBO_CEI};
+        q.lambda_lower = q.lambda * (1 + (rand() % 2) * 0.03);
+        (void)solve(q); /* conditions gp for the slow answer */
+        expect_answer(&q, slow_cei(&q), by_method);
+    }
+    assert_true(by_method[KT_METHOD_SURROGATE] > 20 && by_method[KT_METHOD_LINEAR] > 5);
+}
+
+/* The smallest that the mean of the scaling surrogate calls enough. */
+static int32_t slow_scaling_mean(const struct kt_cbo_question *q) {
+    for (int32_t p = 1; p <= q->cap; p++) {
+        double mean = 0;
+        double stddev = 0;
+        kt_scaling_predict(q->scaling, p, &mean, &stddev);
+        if (mean >= (p < q->present ? q->lambda_lower : q->lambda)) {
+            return p;
+        }
+    }
+    return 0;
+}
+
+static void the_scaling_surrogate_answers_in_place_of_rbf(void **state) {
+    (void)state;
+    struct kt_scaling *scaling = kt_scaling_new(&kt_scaling_model_default);
+    assert_non_null(scaling);
+    srand(13);
+    int by_method[8] = {0};
+    for (int round = 0; round < 30; round++) {
+        struct kt_history_point points[KT_HISTORY_POINTS_MAX];
+        struct kt_observation_group groups[20];
+        const double gamma = pow(10, rand() % 9);
+        const size_t n = random_history(points, gamma);
+        for (size_t i = 0; i < n; i++) {
+            groups[i] = (struct kt_observation_group){.parallelism = points[i].parallelism,
+                                                      .generation = (int64_t)i,
+                                                      .window_end_ms = 60000 * (int64_t)i,
+                                                      .observations = 1,
+                                                      .ability = points[i].ability,
+                                                      .weight = 0.8};
+        }
+        const struct kt_scaling_question seen = {.groups = groups, .count = n};
+        struct kt_scaling_fit fit;
+        assert_int_equal(kt_scaling_fit(scaling, &seen, &fit, NULL), KT_ERR_OK);
+        struct kt_cbo_question q = {.history = points,
+                                    .points = n,
+                                    .lambda = gamma * (1 + rand() % 250) / 10.0,
+                                    .present = points[(size_t)rand() % n].parallelism,
+                                    .cap = 20 + rand() % 60,
+                                    .alpha = rand() % 5,
+                                    .acquisition = round % 2 == 0 ? KT_CBO_MEAN : KT_CBO_CEI,
+                                    .scaling = scaling};
+        q.lambda_lower = q.lambda * 1.03;
+        expect_answer(&q, round % 2 == 0 ? slow_scaling_mean(&q) : slow_cei(&q), by_method);
+        assert_false(solve(q).fitted);
+    }
+    assert_true(by_method[KT_METHOD_SURROGATE] > 10 && by_method[KT_METHOD_LINEAR] > 2);
+    kt_scaling_free(scaling);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_seeds_table_says_11_for_four_million_records),
@@ -277,6 +461,10 @@ int main(void) {
         cmocka_unit_test(the_nearest_observation_of_two_is_the_smaller),
         cmocka_unit_test(awkward_histories_have_sound_answers),
         cmocka_unit_test(random_questions_are_answered_as_algorithm_2_says),
+        cmocka_unit_test(improvement_is_upon_the_least_that_is_known_to_be_enough),
+        cmocka_unit_test(improvement_and_probability_are_weighed),
+        cmocka_unit_test(random_questions_are_answered_as_equation_4_says),
+        cmocka_unit_test(the_scaling_surrogate_answers_in_place_of_rbf),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -293,6 +293,27 @@ static void an_operator_too_idle_to_measure_shrinks_by_a_bound_only(void **state
     assert_int_equal(d.operators.items[1].to, 6); /* 200 each at least, and room for the restart */
 }
 
+static void the_acquisition_is_the_settings(void **state) {
+    (void)state;
+    static struct kt_test_job job;
+    kt_test_job_init(&job, 2);
+    job.evidence.settings.alpha = 10;
+    job.operators[1].parallelism = 12;
+    kt_test_job_measure(&job, 0, 850 / (1 + KT_DOWNTIME_S / KT_CATCH_UP_S), 0.85);
+    kt_test_job_measure(&job, 1, 850 / (1 + KT_DOWNTIME_S / KT_CATCH_UP_S), 0.6);
+    job.evidence.phase = KT_PHASE_SMALL;
+    kt_test_job_learn(&job, 1, 1, 100);
+    kt_test_job_learn(&job, 1, 12, 900);
+    struct kt_decision d = kt_test_decide(&job.evidence);
+    assert_int_equal(d.operators.items[1].to, 11);
+    const double probability = d.operators.items[1].keeps_up_probability;
+    assert_true(probability > 0.638 && probability < 0.9); /* 0.638 with the room for a restart */
+    job.evidence.settings.acquisition = KT_STR("cei");
+    d = kt_test_decide(&job.evidence);
+    assert_int_equal(d.operators.items[1].to, 9);
+    assert_int_equal(d.operators.items[1].method, KT_METHOD_SURROGATE);
+}
+
 /* ---- the closed loop ------------------------------------------------------------------------ */
 
 /* Sufficient, and at most one subtask per operator above the smallest that is: the search ends
@@ -432,6 +453,7 @@ int main(void) {
         cmocka_unit_test(a_draining_source_does_not_inflate_the_load),
         cmocka_unit_test(an_operator_that_does_not_measure_itself_is_left_as_it_is),
         cmocka_unit_test(an_operator_too_idle_to_measure_shrinks_by_a_bound_only),
+        cmocka_unit_test(the_acquisition_is_the_settings),
         cmocka_unit_test(from_one_subtask_each_policy_finds_what_is_enough_and_stays),
         cmocka_unit_test(a_changing_load_is_followed_with_what_was_learned),
         cmocka_unit_test(noise_and_restarts_do_not_make_it_flap),

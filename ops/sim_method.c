@@ -132,7 +132,9 @@ static enum kt_err make(struct kt_sim_method *method, struct kt_str text,
 enum kt_err kt_sim_methods_add(struct kt_sim_methods *methods, const char *list,
                                const struct kt_sim_method_base *base, struct kt_error *error) {
     struct kt_str rest = kt_str_of(list);
-    do {
+    bool more = true;
+    while (more) {
+        more = memchr(rest.data, ',', rest.len) != NULL; /* behind the last comma stands one, too */
         const struct kt_str text = kt_str_trim(next_part(&rest, ','), KT_STR(" \t"));
         if (methods->count == KT_SIM_METHODS_MAX) {
             return kt_fail(error, KT_ERR_USAGE, "more than %d methods", KT_SIM_METHODS_MAX);
@@ -141,7 +143,7 @@ enum kt_err kt_sim_methods_add(struct kt_sim_methods *methods, const char *list,
         if (err != KT_ERR_OK) {
             return err;
         }
-    } while (rest.len > 0);
+    }
     return KT_ERR_OK;
 }
 

@@ -335,13 +335,14 @@ struct kt_sim_mean kt_sim_results_mean_of_all(const struct kt_sim_results *resul
         all.under_provisioned += one.under_provisioned;
         all.unsettled += one.unsettled;
         all.surplus_percent += one.surplus_percent;
-        all.cores_max = fmax(all.cores_max, one.cores_max);
+        all.cores_max += one.cores_max;
         all.core_s += one.core_s;
         all.optimum_core_s += one.optimum_core_s;
         all.backlog_percent += one.backlog_percent;
         all.under_provisioned_s += one.under_provisioned_s;
     }
     divide(&all, results->scenarios);
+    all.cores_max /= results->scenarios;
     all.per_tuning_error = sqrt(variance) / results->scenarios;
     return all;
 }

@@ -99,7 +99,7 @@ struct kt_sim_mean {
     double unsettled;
     double surplus_percent; /* KT_SIM_TUNINGS: Σ max(0, p − p_opt) / Σ p_opt at the ends of tunings;
                                KT_SIM_OVER_TIME: core-seconds above the optimum's */
-    double cores_max;       /* the largest of all runs */
+    double cores_max;       /* the largest of all runs; of several scenarios the mean */
     double core_s;
     double optimum_core_s;
     double backlog_percent; /* records that had to wait, of those offered */

@@ -142,8 +142,6 @@ static const double per_tuning[][QUERIES] = {
     {11.16, 22.72, 17.43, 16.18, 13.36, 8.72},
 };
 static const double cores_max[][QUERIES] = {{16, 32, 32, 32, 32, 16}, {14, 26, 24, 18, 25, 11}};
-static const double backlog[][QUERIES] = {{1.92, 4.60, 2.86, 3.53, 8.03, 1.52},
-                                          {1.04, 1.72, 1.34, 1.59, 6.48, 0.63}};
 /* clang-format on */
 
 static const struct kt_sim_published published[] = {
@@ -156,8 +154,6 @@ static const struct kt_sim_published published[] = {
     {KT_SIM_PER_TUNING, "random search", per_tuning[6]},
     {KT_SIM_CORES_MAX, "ContTune, Big + DS2", cores_max[0]},
     {KT_SIM_CORES_MAX, "DS2", cores_max[1]},
-    {KT_SIM_BACKLOG, "DS2", backlog[0]},
-    {KT_SIM_BACKLOG, "ContTune, alpha = 3", backlog[1]},
 };
 
 enum kt_err kt_sim_suite_paper(uint64_t seed, struct kt_sim_suite *suite, struct kt_error *error) {

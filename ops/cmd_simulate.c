@@ -92,18 +92,6 @@ static enum kt_err read_rates(struct simulate *simulate, int *count, struct kt_e
     return KT_ERR_OK;
 }
 
-/* Without unit rates there is no load to permute. */
-static enum kt_err check_units(const struct simulate *simulate, struct kt_error *error) {
-    for (int i = 0; i < simulate->spec->count; i++) {
-        if (simulate->spec->operators[i].inputs_count == 0 &&
-            simulate->spec->operators[i].unit_rate > 0.0) {
-            return KT_ERR_OK;
-        }
-    }
-    return kt_fail(error, KT_ERR_CONFIG,
-                   "%s: --protocol paper needs a source with a unit_rate above 0", simulate->job);
-}
-
 /* The suite of one scenario that a user's job makes. */
 static enum kt_err make_own(struct simulate *simulate, struct kt_error *error) {
     simulate->spec = calloc(1, sizeof *simulate->spec);
@@ -127,7 +115,6 @@ static enum kt_err make_own(struct simulate *simulate, struct kt_error *error) {
         simulate->suite.what =
             "The rates of the file over time, from parallelism 1 and no history.";
     } else {
-        err = check_units(simulate, error);
         simulate->suite.what =
             "A run is a permutation of 1 ... 10 times the unit rates, twice: 20 tunings from "
             "parallelism 1 and no history.";

@@ -164,39 +164,46 @@ static void every_stress_scenario_has_a_name_and_an_optimum_within_its_cluster(v
 
 /* ---- a study --------------------------------------------------------------------------------- */
 
-#define TASKS_MAX 8
-struct listener {
-    struct {
-        int commands;
-        int rescales;
-        double reconfigurations;
-    } tasks[TASKS_MAX];
+#define RUNS 4
+
+/* What was heard of one run. */
+struct heard {
+    int commands;
+    int rescales;
+    int views;
+    int ended;
 };
 
 static enum kt_err hear(void *ctx, const struct kt_rescale_command *command,
                         struct kt_error *error) {
     (void)error;
-    int *counts = ctx;
-    assert_true(command->evidence.operators.count > 0 || command->kind == KT_COMMAND_HOLD);
-    counts[0]++;
-    counts[1] += command->kind == KT_COMMAND_RESCALE;
+    struct heard *heard = ctx;
+    heard->commands++;
+    heard->rescales += command->kind == KT_COMMAND_RESCALE && command->evidence.operators.count > 0;
     return KT_ERR_OK;
 }
 
-static struct kt_sim_tap begin(void *ctx, const struct kt_sim_task *task,
-                               const struct kt_sim_scenario *scenario) {
-    struct listener *listener = ctx;
-    assert_string_equal(scenario->name, "Q1");
-    return (struct kt_sim_tap){&listener->tasks[task->method * 2 + task->permutation].commands,
-                               hear};
+static enum kt_err see(void *ctx, const struct kt_sim_view *view, struct kt_error *error) {
+    (void)view;
+    (void)error;
+    struct heard *heard = ctx;
+    heard->views++;
+    return KT_ERR_OK;
 }
 
-static void end(void *ctx, const struct kt_sim_task *task, struct kt_sim_tap tap,
-                const struct kt_sim_score *score) {
-    struct listener *listener = ctx;
-    (void)tap;
-    listener->tasks[task->method * 2 + task->permutation].reconfigurations =
-        score->reconfigurations;
+static enum kt_err begin(void *ctx, const struct kt_sim_task *task,
+                         struct kt_sim_listener *listener, struct kt_error *error) {
+    (void)error;
+    struct heard *runs = ctx;
+    *listener = (struct kt_sim_listener){
+        .ctx = &runs[task->method * 2 + task->permutation], .command = hear, .view = see};
+    return KT_ERR_OK;
+}
+
+static void end(void *ctx, struct kt_sim_listener *listener) {
+    (void)ctx;
+    struct heard *heard = listener->ctx;
+    heard->ended++;
 }
 
 /* Two methods on Q1, two permutations, recorded and listened to. */
@@ -204,7 +211,7 @@ struct fixture {
     struct kt_sim_suite suite;
     struct kt_sim_methods methods;
     struct kt_sim_results results;
-    struct listener listener;
+    struct heard heard[RUNS];
     struct kt_sim_study study;
 };
 
@@ -225,7 +232,7 @@ static int run_study(void **state) {
                                      .traced = true,
                                      .begin = begin,
                                      .end = end,
-                                     .listen_ctx = &f->listener};
+                                     .listen_ctx = f->heard};
     if (kt_sim_study_run(&f->study, &f->results, &error) != KT_ERR_OK) {
         fail_msg("%s", error.message);
     }
@@ -244,10 +251,11 @@ static int free_study(void **state) {
 
 static void a_listener_hears_every_command_of_its_run(void **state) {
     struct fixture *f = *state;
-    for (int i = 0; i < 4; i++) {
-        assert_true(f->listener.tasks[i].commands > f->listener.tasks[i].rescales);
-        assert_int_equal(f->listener.tasks[i].rescales, (int)f->listener.tasks[i].reconfigurations);
-        assert_int_equal(f->results.scores[i].reconfigurations, f->listener.tasks[i].rescales);
+    for (int i = 0; i < RUNS; i++) {
+        assert_true(f->heard[i].commands > f->heard[i].rescales);
+        assert_int_equal(f->heard[i].rescales, f->results.scores[i].reconfigurations);
+        assert_true(f->heard[i].views > 4 * f->results.scores[i].windows - 8);
+        assert_int_equal(f->heard[i].ended, 1);
     }
 }
 

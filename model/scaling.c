@@ -10,9 +10,10 @@
  * The last factor depends on neither law nor scale nor change points: it is left out of every
  * likelihood here, which are those of all observations, one by one, but for it.
  *
- * Bounds. Squared busy shares lie in .0004…1, so that weights outside 1e-9…1e6 and reconfigurations
- * more than a million ago come from no job; they are taken as those bounds, and C stays positive
- * definite by far more than rounding: its eigenvalues are at least .006² / 1e6.
+ * Bounds. Squared busy shares lie in .0004…1, so that weights outside 1e-9…1e6, abilities below
+ * 1e-9 records/s and reconfigurations more than a million ago come from no job: they are taken as
+ * those bounds. Then the noise leaves C positive definite by far more than rounding, and no
+ * prediction overflows.
  *
  * Cost. The change point is a correction of rank one, laws with key groups a difference of columns:
  * what grows with n² is one Cholesky factor and one triangular solve of 189 columns per scale. */
@@ -20,13 +21,13 @@
 #include "model/scaling_internal.h"
 #include "schemas/metric_event.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LN_2PI 1.8378770664093454836
 
+#define ABILITY_MIN     1e-9
 #define WEIGHT_MIN      1e-9
 #define WEIGHT_MAX      1e6
 #define GENERATIONS_MAX 1e6
@@ -176,18 +177,18 @@ static void take_groups(struct kt_scaling *scaling, const struct kt_scaling_ques
         const struct kt_observation_group *group = &question->groups[i];
         scaling->parallelism[i] = group->parallelism;
         scaling->ln_p[i] = log(group->parallelism);
-        scaling->y[i] = log(group->ability / group->parallelism);
+        scaling->y[i] = log(fmax(group->ability, ABILITY_MIN) / group->parallelism);
         scaling->weight[i] = fmin(fmax(group->weight, WEIGHT_MIN), WEIGHT_MAX);
         scaling->observations += group->observations;
         scaling->scatter += group->scatter;
 
-        double *right = scaling->right + i * COLUMNS;
-        memcpy(right, kt_scaling_shape(scaling, group->parallelism),
-               KT_LAWS_SHAPES * sizeof *right);
-        right[COLUMN_Y] = scaling->y[i];
-        right[COLUMN_H] = kt_laws_key_loss(group->parallelism, question->key_groups);
-        right[COLUMN_U] = i + 1 < n;
-        /* the rest of the row is padding, zero for good */
+        double row[COLUMNS] = {0};
+        memcpy(row, kt_scaling_shape(scaling, group->parallelism), KT_LAWS_SHAPES * sizeof *row);
+        row[COLUMN_Y] = scaling->y[i];
+        row[COLUMN_H] = kt_laws_key_loss(group->parallelism, question->key_groups);
+        row[COLUMN_U] = i + 1 < n;
+        for (size_t c = 0; c < COLUMNS; c += KT_TILE)
+            memcpy(scaling->right + kt_tile_at(n, i, c), row + c, KT_TILE * sizeof *row);
     }
     int64_t newest_ms = question->groups[n - 1].window_end_ms;
     scaling->with_change = scaling->model.change_odds > 0 && n > 1;
@@ -220,67 +221,49 @@ static void fill_covariances(struct kt_scaling *scaling,
     }
 }
 
-/* C = UᵀU of a scale; *ln_root ← ½ ln|C|. False: not positive definite. */
-static bool factor(const struct kt_scaling *scaling, struct scale *scale, double *ln_root) {
+/* C of a scale, its upper triangle. */
+static void fill_covariance(const struct kt_scaling *scaling, struct scale *scale) {
     size_t n = scaling->n;
     double variance = scale->amplitude * scale->amplitude;
-    double product = 1;
-    *ln_root = 0;
     for (size_t i = 0; i < n; i++) {
         double *row = scale->u + i * n;
         for (size_t j = i; j < n; j++)
             row[j] = scaling->fixed[i * n + j] + variance * scaling->correlation[i * n + j];
         row[i] += scale->noise * scale->noise / scaling->weight[i];
     }
-    for (size_t k = 0; k < n; k++) {
-        double *restrict pivot = scale->u + k * n;
-        if (!(pivot[k] > 0))
-            return false;
-        double inverse = 1 / sqrt(pivot[k]);
-        scale->inverse_root[k] = inverse;
-        product *= inverse;
-        if (product < 1e-200 || product > 1e200) {
-            *ln_root -= log(product);
-            product = 1;
-        }
-        for (size_t j = k; j < n; j++)
-            pivot[j] *= inverse;
-        for (size_t i = k + 1; i < n; i++) {
-            double *restrict row = scale->u + i * n;
-            double left = pivot[i];
-            for (size_t j = i; j < n; j++)
-                row[j] -= left * pivot[j];
-        }
-    }
-    *ln_root -= log(product);
-    return true;
 }
 
 /* Per shape zᵀz and qᵀz without key groups, and zᵀz with. */
 struct sums {
-    double square[KT_LAWS_SHAPES];
-    double cross[KT_LAWS_SHAPES];
-    double square_keyed[KT_LAWS_SMOOTH];
+    double square[COLUMNS];
+    double cross[COLUMNS];
+    double square_keyed[COLUMNS];
 };
 
 static void sum_up(const struct kt_scaling *scaling, const struct scale *scale, struct sums *sums) {
     memset(sums, 0, sizeof *sums);
-    for (size_t i = 0; i < scaling->n; i++) {
-        const double *row = scale->solved + i * COLUMNS;
-        double y = scale->y[i];
-        double q = scale->q[i];
-        for (size_t m = 0; m < KT_LAWS_SHAPES; m++) {
-            double z = y - row[m];
-            sums->square[m] += z * z;
-            sums->cross[m] += q * z;
-        }
-        if (!scaling->with_keyed)
+    size_t n = scaling->n;
+    for (size_t t = 0; t < COLUMNS; t += KT_TILE) {
+        const double *tile = scale->solved + t * n;
+        double square[KT_TILE] = {0};
+        double cross[KT_TILE] = {0};
+        for (size_t i = 0; i < n; i++)
+            for (size_t c = 0; c < KT_TILE; c++) {
+                double z = scale->y[i] - tile[i * KT_TILE + c];
+                square[c] += z * z;
+                cross[c] += scale->q[i] * z;
+            }
+        memcpy(sums->square + t, square, sizeof square);
+        memcpy(sums->cross + t, cross, sizeof cross);
+        if (!scaling->with_keyed || t >= KT_LAWS_SMOOTH)
             continue;
-        y -= scale->h[i];
-        for (size_t m = 0; m < KT_LAWS_SMOOTH; m++) {
-            double z = y - row[m];
-            sums->square_keyed[m] += z * z;
-        }
+        memset(square, 0, sizeof square);
+        for (size_t i = 0; i < n; i++)
+            for (size_t c = 0; c < KT_TILE; c++) {
+                double z = scale->y[i] - scale->h[i] - tile[i * KT_TILE + c];
+                square[c] += z * z;
+            }
+        memcpy(sums->square_keyed + t, square, sizeof square);
     }
 }
 
@@ -327,15 +310,15 @@ static void fill_likelihoods(struct kt_scaling *scaling, struct scale *scale, do
 static bool solve(struct kt_scaling *scaling, struct scale *scale) {
     size_t n = scaling->n;
     double ln_root;
-    if (!factor(scaling, scale, &ln_root))
+    fill_covariance(scaling, scale);
+    if (!kt_tiles_factor(n, scale->u, scale->inverse_root, &ln_root))
         return false;
     memcpy(scale->solved, scaling->right, n * COLUMNS * sizeof *scale->solved);
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, (int)n, COLUMNS, 1,
-                scale->u, (int)n, scale->solved, COLUMNS);
+    kt_tiles_solve(n, scale->u, scale->inverse_root, scale->solved, TILES);
     for (size_t i = 0; i < n; i++) {
-        scale->y[i] = scale->solved[i * COLUMNS + COLUMN_Y];
-        scale->h[i] = scale->solved[i * COLUMNS + COLUMN_H];
-        scale->q[i] = scale->solved[i * COLUMNS + COLUMN_U];
+        scale->y[i] = scale->solved[kt_tile_at(n, i, COLUMN_Y)];
+        scale->h[i] = scale->solved[kt_tile_at(n, i, COLUMN_H)];
+        scale->q[i] = scale->solved[kt_tile_at(n, i, COLUMN_U)];
     }
     fill_likelihoods(scaling, scale, ln_root);
     return true;
@@ -354,7 +337,7 @@ static void weigh(const struct kt_scaling *scaling, struct scale *scale, int cha
     scale->sum[changed] = 0;
     for (size_t m = 0; m < KT_LAWS; m++) {
         /* below e⁻⁵⁰ of the best nothing is left of it in any sum */
-        relative[m] = relative[m] > best - 50 ? exp(relative[m] - best) : 0;
+        relative[m] = relative[m] - best > -50 ? exp(relative[m] - best) : 0;
         scale->sum[changed] += relative[m];
     }
 }
@@ -406,11 +389,11 @@ static void keep(struct kt_scaling *scaling, struct scale *scale, double best) {
             part->column[c] = column[shape_of(m)];
         }
     }
-    for (size_t i = 0; i < scaling->n; i++) {
-        double *row = scale->solved + i * COLUMNS;
-        for (size_t c = 0; c < scale->kept; c++)
-            row[c] = row[scale->law[c]];
-    }
+    /* a column only ever moves to the left */
+    for (size_t c = 0; c < scale->kept; c++)
+        for (size_t i = 0; i < scaling->n; i++)
+            scale->solved[kt_tile_at(scaling->n, i, c)] =
+                scale->solved[kt_tile_at(scaling->n, i, scale->law[c])];
 }
 
 /* The most probable law and E[ν]. */

@@ -19,18 +19,20 @@
 #define KT_MODEL_SCALING_INTERNAL_H
 
 #include "model/scaling.h"
+#include "model/tiles.h"
 
 #define POINTS KT_GROUPS_MAX
 #define SCALES 8 /* amplitudes × noises */
 
 /* Columns of X. */
-#define COLUMN_Y 186 /* = KT_LAWS_SHAPES */
-#define COLUMN_H 187
-#define COLUMN_U 188
-#define COLUMNS  192 /* whole cache lines */
+#define COLUMN_Y KT_LAWS_SHAPES
+#define COLUMN_H (KT_LAWS_SHAPES + 1)
+#define COLUMN_U (KT_LAWS_SHAPES + 2)
+#define TILES    ((KT_LAWS_SHAPES + 3 + KT_TILE - 1) / KT_TILE)
+#define COLUMNS  (TILES * KT_TILE)
 
 /* Parallelisms predicted at once. */
-#define BLOCK 8
+#define BLOCK KT_TILE
 
 #define SHAPE_CACHE 512
 #define MEMO        1024
@@ -51,7 +53,7 @@ struct scale {
     double ln_prior;
     double u[POINTS * POINTS];       /* row-major, upper triangle, rows of n */
     double inverse_root[POINTS];     /* 1 / Uₖₖ */
-    double solved[POINTS * COLUMNS]; /* X, by rows; later the kept columns of it */
+    double solved[POINTS * COLUMNS]; /* X, in tiles; later the kept columns of it */
     double y[POINTS];                /* three columns of X */
     double h[POINTS];
     double q[POINTS];
@@ -76,8 +78,8 @@ struct block {
     double shape[BLOCK * COLUMNS];      /* by parallelism */
     double correlation[POINTS * BLOCK]; /* by group */
     double fixed[POINTS * BLOCK];       /* what of k* does not depend on the scale */
-    double b[POINTS * BLOCK];
-    double line[BLOCK * COLUMNS]; /* S − bᵀX by parallelism and kept column */
+    double b[POINTS * BLOCK];           /* a tile */
+    double line[BLOCK * COLUMNS];       /* S − bᵀX by parallelism and kept column */
 };
 
 struct shape_entry {
@@ -108,7 +110,7 @@ struct kt_scaling {
     double scatter;
     double correlation[POINTS * POINTS]; /* upper triangles */
     double fixed[POINTS * POINTS];       /* what does not depend on the scale */
-    double right[POINTS * COLUMNS];      /* S, y, h, u */
+    double right[POINTS * COLUMNS];      /* S, y, h, u, in tiles */
     double ln_law[KT_LAWS];              /* ln prior; −∞: takes no part */
 
     /* The posterior. */

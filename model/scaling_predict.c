@@ -6,7 +6,6 @@
  * remembered until λ or the fit changes, since the next question is about the same ones. */
 #include "model/scaling_internal.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
@@ -68,23 +67,13 @@ static void solve_block(struct kt_scaling *scaling, const struct scale *scale) {
     double variance = scale->amplitude * scale->amplitude;
     for (size_t i = 0; i < n * BLOCK; i++)
         block->b[i] = block->fixed[i] + variance * block->correlation[i];
-    for (size_t k = 0; k < n; k++) {
-        double *restrict known = block->b + k * BLOCK;
-        for (size_t w = 0; w < BLOCK; w++)
-            known[w] *= scale->inverse_root[k];
-        for (size_t i = k + 1; i < n; i++) {
-            double *restrict rest = block->b + i * BLOCK;
-            double u = scale->u[k * n + i];
-            for (size_t w = 0; w < BLOCK; w++)
-                rest[w] -= u * known[w];
-        }
-    }
+    kt_tiles_solve(n, scale->u, scale->inverse_root, block->b, 1);
 }
 
 static void fill_lines(struct kt_scaling *scaling, const struct scale *scale) {
     struct block *block = &scaling->block;
-    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, BLOCK, (int)scale->kept, (int)scaling->n,
-                1, block->b, BLOCK, scale->solved, COLUMNS, 0, block->line, COLUMNS);
+    kt_tiles_product(scaling->n, block->b, scale->solved, (scale->kept + KT_TILE - 1) / KT_TILE,
+                     block->line, COLUMNS);
     for (size_t w = 0; w < block->count; w++) {
         const double *shape = block->shape + w * COLUMNS;
         double *line = block->line + w * COLUMNS;

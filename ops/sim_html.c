@@ -29,7 +29,8 @@ static const char *const style =
     "overflow-wrap:anywhere}\n"
     ".command{max-width:none}\n"
     "nav{font-size:14px;margin:18px 0 0}\n"
-    "nav a{margin-right:16px}\n"
+    "nav p{margin:0;max-width:none}\n"
+    "nav a{margin-right:12px;white-space:nowrap}\n"
     "a{color:var(--plot-blue)}\n"
     ".scroll{overflow-x:auto}\n"
     "table{border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums;"
@@ -180,24 +181,24 @@ static void write_changes(FILE *out, const struct kt_sim_trace *trace) {
     fputs("</details>\n", out);
 }
 
-/* The method, behind the job where the page has several. */
-static void write_run_name(FILE *out, const struct kt_sim_html *page,
-                           const struct kt_sim_trace *trace) {
-    for (size_t i = 0; i < page->traces_count; i++) {
-        if (strcmp(page->traces[i]->job, trace->job) != 0) {
-            text(out, trace->job);
-            fputs(": ", out);
-            break;
+static bool has_several_jobs(const struct kt_sim_html *page) {
+    for (size_t i = 1; i < page->traces_count; i++) {
+        if (strcmp(page->traces[i]->job, page->traces[0]->job) != 0) {
+            return true;
         }
     }
-    text(out, trace->method);
+    return false;
 }
 
 static enum kt_err write_run(FILE *out, const struct kt_sim_html *page, size_t index, int *id,
                              struct kt_error *error) {
     const struct kt_sim_trace *trace = page->traces[index];
     fprintf(out, "<section class=\"run\" id=\"run-%zu\">\n<h2>", index + 1);
-    write_run_name(out, page, trace);
+    if (has_several_jobs(page)) {
+        text(out, trace->job);
+        fputs(": ", out);
+    }
+    text(out, trace->method);
     fputs("</h2>\n<p class=\"note\">job ", out);
     text(out, trace->job);
     if (trace->permutation > 0) {
@@ -246,20 +247,27 @@ static void write_head(FILE *out, const struct kt_sim_html *page) {
     fputs("</header>\n", out);
 }
 
+/* A line of links for each job. */
 static void write_contents(FILE *out, const struct kt_sim_html *page) {
     if (page->traces_count < 2) {
         return;
     }
-    fputs("<nav aria-label=\"Runs\">Runs: ", out);
+    fputs("<nav aria-label=\"Runs\">\n", out);
     for (size_t i = 0; i < page->traces_count; i++) {
+        const struct kt_sim_trace *trace = page->traces[i];
+        if (i == 0 || strcmp(trace->job, page->traces[i - 1]->job) != 0) {
+            fputs(i == 0 ? "<p>" : "</p>\n<p>", out);
+            text(out, trace->job);
+            fputs(": ", out);
+        }
         fprintf(out, "<a href=\"#run-%zu\">", i + 1);
-        write_run_name(out, page, page->traces[i]);
-        if (page->traces[i]->permutation > 1) {
-            fprintf(out, ", permutation %d", page->traces[i]->permutation);
+        text(out, trace->method);
+        if (trace->permutation > 1) {
+            fprintf(out, ", permutation %d", trace->permutation);
         }
         fputs("</a> ", out);
     }
-    fputs("</nav>\n", out);
+    fputs("</p>\n</nav>\n", out);
 }
 
 enum kt_err kt_sim_html_write(FILE *out, const struct kt_sim_html *page, struct kt_error *error) {

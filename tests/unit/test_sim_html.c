@@ -97,7 +97,7 @@ static void runs_of_several_jobs_are_told_apart(void **state) {
     struct kt_sim_html page = {.title = "t", .subtitle = "s", .traces = traces, .traces_count = 2};
     char *text = written(&page);
     assert_non_null(strstr(text, "<h2>sample: kontune</h2>"));
-    assert_non_null(strstr(text, "<a href=\"#run-2\">other: kontune</a>"));
+    assert_non_null(strstr(text, "<p>other: <a href=\"#run-2\">kontune</a>"));
     free(text);
     page.traces_count = 1;
     text = written(&page);

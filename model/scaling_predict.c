@@ -165,7 +165,9 @@ static void take_moments(struct kt_scaling *scaling, const struct view *view, vo
     double mean = 0;
     double square = 0;
     for (size_t c = 0; c < part->count; c++) {
-        double median = p * exp(fmin(mu_of(view, c), part->first[c] + 1));
+        double mu = mu_of(view, c);
+        double most = part->first[c] + 1;
+        double median = p * exp(mu < most ? mu : most);
         if (!moments->known[w]) {
             moments->known[w] = true;
             moments->origin[w] = median;

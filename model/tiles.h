@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define KT_TILE 8
+#define KT_TILE ((size_t)8)
 
 /* Where column c of row i lies. */
 static inline size_t kt_tile_at(size_t n, size_t i, size_t c) {

@@ -3,6 +3,7 @@
 #include "ops/sim_record.h"
 
 #include "model/cbo.h"
+#include "model/scaling_question.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@ struct kt_sim_recorder {
     struct kt_sim_spec spec; /* with the drift of the newest view */
     struct kt_sim_trace *trace;
     struct kt_gp *gp;
+    struct kt_scaling *scaling;
     double second; /* of the newest view */
     int64_t observed_ms[KT_SIM_OPERATORS_MAX];
     int largest[KT_SIM_OPERATORS_MAX]; /* parallelism that was seen, believed in or optimal */
@@ -45,8 +47,9 @@ enum kt_err kt_sim_recorder_new(const struct kt_sim_spec *spec, struct kt_sim_tr
         return no_memory(error);
     }
     recorder->gp = kt_gp_new();
-    if (recorder->gp == NULL) {
-        free(recorder);
+    recorder->scaling = kt_scaling_new(&kt_scaling_model_default);
+    if (recorder->gp == NULL || recorder->scaling == NULL) {
+        kt_sim_recorder_free(recorder);
         return no_memory(error);
     }
     recorder->spec = *spec;
@@ -65,6 +68,7 @@ enum kt_err kt_sim_recorder_new(const struct kt_sim_spec *spec, struct kt_sim_tr
 
 void kt_sim_recorder_free(struct kt_sim_recorder *recorder) {
     if (recorder != NULL) {
+        kt_scaling_free(recorder->scaling);
         kt_gp_free(recorder->gp);
         free(recorder);
     }
@@ -175,28 +179,57 @@ static int beliefs_up_to(const struct kt_sim_operator *spec,
     return 2 * most < spec->max_parallelism ? 2 * most : spec->max_parallelism;
 }
 
-static bool believe_rbf(struct kt_sim_recorder *recorder,
-                        const struct kt_operator_evidence *evidence,
-                        const struct kt_surrogate_fit *fit, int parallelism,
-                        struct kt_sim_trace_belief *belief) {
+/* A surrogate's prediction at a parallelism, records/s; false: it has no finite one. */
+typedef bool predict(struct kt_sim_recorder *recorder, const struct kt_operator_evidence *op,
+                     const struct kt_surrogate_fit *fit, int parallelism, double *mean,
+                     double *stddev);
+
+static bool predict_rbf(struct kt_sim_recorder *recorder, const struct kt_operator_evidence *op,
+                        const struct kt_surrogate_fit *fit, int parallelism, double *mean,
+                        double *stddev) {
     const struct kt_gp_params params = {.length_scale = fit->length_scale, .sigma_f = fit->sigma_f};
-    double mean = 0.0, stddev = 0.0;
-    if (!kt_cbo_predict(recorder->gp, evidence->history.items, evidence->history.count, params,
-                        parallelism, &mean, &stddev)) {
-        return false;
-    }
-    *belief = (struct kt_sim_trace_belief){
-        .parallelism = parallelism, .mean = mean, .lower = mean - stddev, .upper = mean + stddev};
+    return kt_cbo_predict(recorder->gp, op->history.items, op->history.count, params, parallelism,
+                          mean, stddev);
+}
+
+static bool predict_scaling(struct kt_sim_recorder *recorder, const struct kt_operator_evidence *op,
+                            const struct kt_surrogate_fit *fit, int parallelism, double *mean,
+                            double *stddev) {
+    (void)op;
+    (void)fit;
+    kt_scaling_predict(recorder->scaling, parallelism, mean, stddev);
     return true;
 }
 
+/* The function that predicts as the decision's surrogate did; NULL: there was none, or nothing to
+ * condition it on. */
+static predict *condition(struct kt_sim_recorder *recorder, const struct kt_evidence *evidence,
+                          size_t k, const struct kt_operator_decision *decision) {
+    if (!KT_HAS(decision, KT_OPDEC_SURROGATE)) {
+        return NULL;
+    }
+    if (kt_str_equal(decision->surrogate.name, KT_STR("rbf"))) {
+        return predict_rbf;
+    }
+    const struct kt_operator_evidence *op = &evidence->operators.items[k];
+    if (!kt_str_equal(decision->surrogate.name, KT_STR("scaling")) || op->groups.count == 0) {
+        return NULL;
+    }
+    double law_prior[KT_LAWS];
+    struct kt_scaling_fit fit;
+    const struct kt_scaling_question question = kt_scaling_question_of(evidence, op, law_prior);
+    return kt_scaling_fit(recorder->scaling, &question, &fit, NULL) == KT_ERR_OK ? predict_scaling
+                                                                                 : NULL;
+}
+
 static enum kt_err note_beliefs(struct kt_sim_recorder *recorder, int i,
-                                const struct kt_operator_evidence *evidence,
-                                const struct kt_operator_decision *decision,
+                                const struct kt_rescale_command *command, size_t k,
                                 struct kt_error *error) {
     struct kt_sim_trace_operator *op = &recorder->trace->operators[i];
-    const struct kt_surrogate_fit *fit = &decision->surrogate;
-    if (!KT_HAS(decision, KT_OPDEC_SURROGATE) || !kt_str_equal(fit->name, KT_STR("rbf"))) {
+    const struct kt_operator_evidence *evidence = &command->evidence.operators.items[k];
+    const struct kt_operator_decision *decision = &command->operators.items[k];
+    predict *ask = condition(recorder, &command->evidence, k, decision);
+    if (ask == NULL) {
         return KT_ERR_OK;
     }
     const int most = beliefs_up_to(&recorder->spec.operators[i], evidence, decision->to);
@@ -207,7 +240,12 @@ static enum kt_err note_beliefs(struct kt_sim_recorder *recorder, int i,
     op->beliefs = beliefs;
     op->beliefs_count = 0;
     for (int p = 1; p <= most; p++) {
-        op->beliefs_count += believe_rbf(recorder, evidence, fit, p, &beliefs[op->beliefs_count]);
+        double mean = 0.0;
+        double stddev = 0.0;
+        if (ask(recorder, evidence, &decision->surrogate, p, &mean, &stddev)) {
+            beliefs[op->beliefs_count++] = (struct kt_sim_trace_belief){
+                .parallelism = p, .mean = mean, .lower = mean - stddev, .upper = mean + stddev};
+        }
     }
     op->decided_lambda = KT_HAS(decision, KT_OPDEC_LAMBDA) ? decision->lambda : 0.0;
     op->decided_parallelism = decision->to;
@@ -223,8 +261,7 @@ enum kt_err kt_sim_recorder_command(struct kt_sim_recorder *recorder,
     for (size_t k = 0; k < command->operators.count && err == KT_ERR_OK; k++) {
         const int i = kt_sim_operator_find(&recorder->spec, command->operators.items[k].vertex_id);
         if (i >= 0 && k < evidence->operators.count) {
-            err = note_beliefs(recorder, i, &evidence->operators.items[k],
-                               &command->operators.items[k], error);
+            err = note_beliefs(recorder, i, command, k, error);
         }
     }
     return err;

@@ -305,8 +305,8 @@ static void divide(struct kt_sim_mean *sum, double by) {
 struct kt_sim_mean kt_sim_results_mean(const struct kt_sim_results *results,
                                        const struct kt_sim_study *study, int scenario, int method) {
     const int n = results->permutations;
-    const struct kt_sim_score *scores =
-        &results->scores[(scenario * results->methods + method) * n];
+    const size_t pair = (size_t)scenario * (size_t)results->methods + (size_t)method;
+    const struct kt_sim_score *scores = &results->scores[pair * (size_t)n];
     struct kt_sim_mean mean = {0};
     for (int k = 0; k < n; k++) {
         add(&mean, &scores[k], study->scenarios[scenario].protocol);

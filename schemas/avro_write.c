@@ -227,28 +227,34 @@ void kt_encoder_free(struct kt_encoder *encoder) {
     free(encoder);
 }
 
-/* Writes the filled value behind the frame's header, into a larger buffer until it fits. */
+/* Writes the filled value behind the frame's header. Its size is asked for first: a writer without
+ * room would leave its complaint in a text that all threads of the process share. */
 static enum kt_err write_body(struct kt_encoder *encoder, struct kt_bytes *bytes,
                               struct kt_error *error) {
-    size_t size = bytes->capacity > ENCODED_BYTES_FIRST ? bytes->capacity : ENCODED_BYTES_FIRST;
-    for (; size <= ENCODED_BYTES_MAX; size *= 2) {
-        enum kt_err err = bytes_reserve(bytes, size, error);
-        if (err != KT_ERR_OK) {
-            return err;
-        }
-        avro_writer_memory_set_dest(encoder->writer,
-                                    (const char *)bytes->data + KT_FRAME_HEADER_BYTES,
-                                    (int64_t)(bytes->capacity - KT_FRAME_HEADER_BYTES));
-        int result = avro_value_write(encoder->writer, &encoder->value);
-        if (result == 0) {
-            bytes->len = KT_FRAME_HEADER_BYTES + (size_t)avro_writer_tell(encoder->writer);
-            return KT_ERR_OK;
-        }
-        if (result != ENOSPC) {
-            return kt_fail(error, KT_ERR_INVALID, "%s", avro_strerror());
-        }
+    size_t size = 0;
+    if (avro_value_sizeof(&encoder->value, &size) != 0) {
+        return kt_fail(error, KT_ERR_INVALID, "%s", avro_strerror());
     }
-    return kt_fail(error, KT_ERR_LIMIT, "the record takes more than %u bytes", ENCODED_BYTES_MAX);
+    size += KT_FRAME_HEADER_BYTES;
+    if (size > ENCODED_BYTES_MAX) {
+        return kt_fail(error, KT_ERR_LIMIT, "the record takes more than %u bytes",
+                       ENCODED_BYTES_MAX);
+    }
+    size_t room = ENCODED_BYTES_FIRST;
+    while (room < size) {
+        room *= 2;
+    }
+    enum kt_err err = bytes_reserve(bytes, room, error);
+    if (err != KT_ERR_OK) {
+        return err;
+    }
+    avro_writer_memory_set_dest(encoder->writer, (const char *)bytes->data + KT_FRAME_HEADER_BYTES,
+                                (int64_t)(bytes->capacity - KT_FRAME_HEADER_BYTES));
+    if (avro_value_write(encoder->writer, &encoder->value) != 0) {
+        return kt_fail(error, KT_ERR_INVALID, "%s", avro_strerror());
+    }
+    bytes->len = KT_FRAME_HEADER_BYTES + (size_t)avro_writer_tell(encoder->writer);
+    return KT_ERR_OK;
 }
 
 enum kt_err kt_encode(struct kt_encoder *encoder, const void *record, struct kt_bytes *bytes,

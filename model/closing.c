@@ -152,7 +152,9 @@ static enum kt_err learn(struct run *run, struct kt_error *error) {
         run->evidence.operators.items[i].learned = true;
         run->learned++;
     }
+    const struct kt_ablation *ablation = run->closing->settings->ablation;
     if (run->window.load_showed && run->kept != NULL &&
+        !(ablation != NULL && ablation->no_ratios) &&
         kt_keep_up_all(run->kept, run->evidence.operators.count)) {
         kt_next_learn_ratios(&run->evidence, &run->next);
     }
@@ -161,11 +163,13 @@ static enum kt_err learn(struct run *run, struct kt_error *error) {
 
 /* Loads what is known of every vertex, this window included. */
 static enum kt_err recall(struct run *run, struct kt_error *error) {
+    const struct kt_ablation *ablation = run->closing->settings->ablation;
     const size_t count = run->summary.vertices.count;
     struct kt_history_query query = {.top_k = run->settings->policy.top_k,
                                      .points_max = kt_evidence_points(count),
                                      .groups_max = kt_evidence_groups(count),
-                                     .window_end_ms = run->summary.end_ms};
+                                     .window_end_ms = run->summary.end_ms,
+                                     .as_measured = ablation != NULL && ablation->no_clamp};
     for (size_t i = 0; i < count; i++) {
         struct kt_operator_evidence *op = &run->evidence.operators.items[i];
         const struct kt_history_owner owner = owner_of(run, &run->summary.vertices.items[i]);

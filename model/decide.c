@@ -23,13 +23,13 @@ struct kt_decider {
     struct kt_scaling *scaling;
 };
 
-struct kt_decider *kt_decider_new(void) {
+struct kt_decider *kt_decider_new(const struct kt_scaling_model *model) {
     struct kt_decider *decider = calloc(1, sizeof *decider);
     if (decider == NULL) {
         return NULL;
     }
     decider->gp = kt_gp_new();
-    decider->scaling = kt_scaling_new(&kt_scaling_model_default);
+    decider->scaling = kt_scaling_new(model != NULL ? model : &kt_scaling_model_default);
     if (decider->gp == NULL || decider->scaling == NULL) {
         kt_decider_free(decider);
         return NULL;

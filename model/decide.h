@@ -24,7 +24,9 @@ struct kt_decision {
 /* Memory for decisions (surrogate workspaces), reused; one per thread. Its contents never influence
  * a decision. */
 struct kt_decider;
-struct kt_decider *kt_decider_new(void); /* NULL when out of memory */
+/* model: of the scaling surrogate, copied; NULL: kt_scaling_model_default, which all but the
+ * simulator's ablations use. NULL when out of memory. */
+struct kt_decider *kt_decider_new(const struct kt_scaling_model *model);
 void kt_decider_free(struct kt_decider *decider);
 /* Its workspace of the scaling surrogate, for whoever has a question between two decisions. */
 struct kt_scaling *kt_decider_scaling(struct kt_decider *decider);

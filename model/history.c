@@ -138,9 +138,10 @@ static int group_order(const void *a, const void *b) {
 }
 
 /* Adds one observation to a group (West's update of weighted mean and scatter). */
-static void group_add(struct open_group *open, const struct kt_observation *o, int64_t at_ms,
-                      int32_t parallelism) {
-    const double ability = kt_keep_up_clamp(o->ability, o->lambda, o->keep_up);
+static void group_add(struct open_group *open, const struct kt_observation *o, bool as_measured,
+                      int64_t at_ms, int32_t parallelism) {
+    const double ability =
+        as_measured ? o->ability : kt_keep_up_clamp(o->ability, o->lambda, o->keep_up);
     const double busy = fmin(fmax(o->busy, BUSY_FLOOR), 1);
     const double weight = busy * busy;
     const double y = log(ability / parallelism);
@@ -194,7 +195,7 @@ static void gather_groups(struct gather *gather, const struct kt_operator_histor
                                               .window_end_ms = at_ms},
                                     .segment = segment};
         }
-        group_add(&gather->open[g], o, at_ms, history->parallelism);
+        group_add(&gather->open[g], o, gather->query->as_measured, at_ms, history->parallelism);
     }
     for (size_t g = 0; g < groups; g++) {
         struct kt_observation_group *group = &gather->open[g].group;

@@ -38,6 +38,7 @@ struct kt_history_query {
     const int64_t *change_points_ms; /* ascending; no group reaches over one */
     size_t change_points;
     int64_t window_end_ms; /* the observation of this window stays alone and comes last */
+    bool as_measured;      /* groups without what the windows proved (model/ablation.h) */
 };
 
 struct kt_history_found {

@@ -3,6 +3,7 @@
 #ifndef KT_MODEL_SETTINGS_H
 #define KT_MODEL_SETTINGS_H
 
+#include "model/ablation.h"
 #include "schemas/evidence.h"
 
 struct kt_window_settings {
@@ -41,6 +42,7 @@ struct kt_settings {
     struct kt_gate_settings gate;
     struct kt_job_settings defaults;
     KT_ARRAY(struct kt_job_settings) jobs; /* overrides, complete structs */
+    const struct kt_ablation *ablation;    /* of the simulator only; NULL: nothing is missing */
 };
 
 /* The program's defaults; strings are static. config.c starts from these and the option table's

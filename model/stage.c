@@ -36,7 +36,8 @@ enum kt_err kt_stage_new(const struct kt_settings *settings, struct kt_store *st
     kt_arena_init(&stage->closing.arena, ARENA_CHUNK_BYTES, ARENA_LIMIT_BYTES);
     enum kt_err err = kt_durable_new(store, sink.change, sink.ctx, &stage->closing.durable, error);
     if (err == KT_ERR_OK) {
-        stage->closing.decider = kt_decider_new();
+        const struct kt_ablation *ablation = settings->ablation;
+        stage->closing.decider = kt_decider_new(ablation != NULL ? ablation->scaling : NULL);
         if (stage->closing.decider == NULL) {
             err = kt_fail(error, KT_ERR_NOMEM, "no memory for the stage");
         }

@@ -324,7 +324,8 @@ static const char summary[] =
     "20 tunings lasts until a window is decided and nothing is to be changed; then the next begins "
     "as if enough time had passed: one window goes by uncounted and all backlogs are empty.\n\n"
     "A method is a policy, with settings of section [policy] behind colons: "
-    "conttune:alpha=0:surrogate=rbf. Without --config a method has the program's defaults, but no "
+    "conttune:alpha=0:surrogate=rbf; or without one of its pieces, as the suite ablation has them: "
+    "kontune:without=change-points. Without --config a method has the program's defaults, but no "
     "cooldown and no budget of restarts.";
 
 int kt_cmd_simulate(int argc, char **argv) {

@@ -17,9 +17,8 @@
 
 const double kt_sim_bin_edges[KT_SIM_BINS + 1] = {0, .01, .1, .3, .5, .7, .9, .99, 1};
 
-/* By surrogate, and whether the parallelism was observed. */
 struct sums {
-    struct kt_sim_reliability of[KT_SIM_ASKED][2];
+    struct kt_sim_reliability of[KT_SIM_ASKED][KT_SIM_DISTANCES];
 };
 
 struct kt_sim_calibration {
@@ -81,13 +80,16 @@ static void count(struct kt_sim_reliability *sums, double probability, bool kept
     sums->logs -= log(fmin(fmax(1.0 - miss, LOG_SCORE_CLIP), 1.0 - LOG_SCORE_CLIP));
 }
 
-static bool was_observed(const struct kt_operator_evidence *op, int parallelism) {
+static enum kt_sim_distance distance_of(const struct kt_operator_evidence *op, int parallelism) {
+    enum kt_sim_distance distance = KT_SIM_FAR;
     for (size_t i = 0; i < op->groups.count; i++) {
-        if (op->groups.items[i].parallelism == parallelism) {
-            return true;
+        const int away = abs(op->groups.items[i].parallelism - parallelism);
+        if (away == 0) {
+            return KT_SIM_OBSERVED;
         }
+        distance = away <= KT_SIM_NEAR_SUBTASKS ? KT_SIM_NEAR : distance;
     }
-    return false;
+    return distance;
 }
 
 /* Φ((μ − λ) / σ); a step where nothing is left uncertain. */
@@ -153,10 +155,10 @@ static enum kt_err ask(struct listener *listener, int i, const struct kt_operato
         const double truth = kt_sim_ability(view->spec, i, p, second);
         const bool kept_up = truth >= lambda;
         const bool kept_up_true = truth >= view->lambda[i];
-        const int observed = was_observed(op, p);
-        count(&listener->sums->of[KT_SIM_ASKED_SCALING][observed],
+        const enum kt_sim_distance distance = distance_of(op, p);
+        count(&listener->sums->of[KT_SIM_ASKED_SCALING][distance],
               kt_scaling_keeps_up(listener->scaling, p, lambda), kept_up, kept_up_true);
-        count(&listener->sums->of[KT_SIM_ASKED_RBF][observed],
+        count(&listener->sums->of[KT_SIM_ASKED_RBF][distance],
               rbf_keeps_up(listener->gp, p, lambda), kept_up, kept_up_true);
     }
     return KT_ERR_OK;
@@ -250,12 +252,12 @@ static void add(struct kt_sim_reliability *sum, const struct kt_sim_reliability 
 
 struct kt_sim_reliability kt_sim_calibration_sum(const struct kt_sim_calibration *calibration,
                                                  int method, enum kt_sim_asked asked,
-                                                 bool observed) {
+                                                 enum kt_sim_distance distance) {
     struct kt_sim_reliability sum = {.squares = 0.0};
     for (int s = 0; s < calibration->scenarios; s++) {
         for (int k = 0; k < calibration->permutations; k++) {
             const int run = (s * calibration->methods + method) * calibration->permutations + k;
-            add(&sum, &calibration->runs[run].of[asked][observed]);
+            add(&sum, &calibration->runs[run].of[asked][distance]);
         }
     }
     return sum;

@@ -15,10 +15,11 @@
  * reaches that λ: then only the surrogate is judged. Whether it reaches the job's true load is
  * counted beside it: then errors in λ count as well.
  *
- * A parallelism that the evidence has observed is hardly a question any more, and most of the
- * others are obvious: they fill the outermost bins. So observed and unobserved ones are counted
- * apart, and what counts is the bins between. Decisions of one run depend on each other. A HOLD is
- * published when its reason changes: the decisions are those of a reader of the commands topic. */
+ * A parallelism that the evidence has observed is hardly a question any more, and farther than α
+ * from all that it has observed the paper does not ask its surrogate: so those are counted apart.
+ * Most questions are obvious and fill the outermost bins; what counts is the bins between.
+ * Decisions of one run depend on each other. A HOLD is published when its reason changes: the
+ * decisions are those of a reader of the commands topic. */
 #ifndef KT_OPS_SIM_CALIBRATION_H
 #define KT_OPS_SIM_CALIBRATION_H
 
@@ -29,6 +30,11 @@
 extern const double kt_sim_bin_edges[KT_SIM_BINS + 1];
 
 enum kt_sim_asked { KT_SIM_ASKED_SCALING, KT_SIM_ASKED_RBF, KT_SIM_ASKED };
+
+/* How far the parallelism is from those that the evidence has observed: is one of them, at most the
+ * paper's α = 3 away, farther. */
+enum kt_sim_distance { KT_SIM_OBSERVED, KT_SIM_NEAR, KT_SIM_FAR, KT_SIM_DISTANCES };
+#define KT_SIM_NEAR_SUBTASKS 3
 
 /* Sums over questions. */
 struct kt_sim_bin {
@@ -51,11 +57,11 @@ void kt_sim_calibration_free(struct kt_sim_calibration *calibration);
 /* Lets it listen to the study's runs. */
 void kt_sim_calibration_listen(struct kt_sim_calibration *calibration, struct kt_sim_study *study);
 
-/* After the study: all questions that one method's decisions raise, the same ones for both
- * surrogates; observed: at parallelisms that the evidence has observed, or at the others. */
+/* After the study: all questions of one distance that one method's decisions raise, the same ones
+ * for both surrogates. */
 struct kt_sim_reliability kt_sim_calibration_sum(const struct kt_sim_calibration *calibration,
                                                  int method, enum kt_sim_asked asked,
-                                                 bool observed);
+                                                 enum kt_sim_distance distance);
 
 /* Over all bins: questions; Brier score Σ (q − kept up)² / n and log score in nats. */
 struct kt_sim_calibration_score {

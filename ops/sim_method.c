@@ -104,7 +104,9 @@ static enum kt_err read_settings(struct kt_sim_method *method, struct kt_str tex
             return kt_fail(error, KT_ERR_USAGE, "expected option=value, got '%.*s'",
                            KT_STR_ARG(name));
         }
-        err = set(method->config, name, value, error);
+        err = kt_str_equal(name, KT_STR("without"))
+                  ? kt_sim_ablation_take(&method->ablation, value, error)
+                  : set(method->config, name, value, error);
         named = named || kt_str_equal(name, KT_STR("surrogate"));
     }
     method->policy = method->config->settings.defaults.policy.policy;

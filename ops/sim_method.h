@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * A method to be simulated: a policy by name with settings, as in
- * `conttune:alpha=0:surrogate=rbf`; every option of section [policy] may stand behind a colon. */
+ * `conttune:alpha=0:surrogate=rbf`; every option of section [policy] may stand behind a colon, and
+ * `without=` a piece of the surrogate or the policy (sim_ablation.h). */
 #ifndef KT_OPS_SIM_METHOD_H
 #define KT_OPS_SIM_METHOD_H
 
 #include "consumer/config.h"
+#include "ops/sim_ablation.h"
 
 #define KT_SIM_METHODS_MAX 64
 
 struct kt_sim_method {
-    char *label;              /* as given */
-    struct kt_str policy;     /* its name; borrows from config */
-    struct kt_str surrogate;  /* empty: the policy has none */
-    struct kt_config *config; /* what it runs with */
+    char *label;                     /* as given */
+    struct kt_str policy;            /* its name; borrows from config */
+    struct kt_str surrogate;         /* empty: the policy has none */
+    struct kt_config *config;        /* what it runs with */
+    struct kt_sim_ablation ablation; /* and without */
 };
 
 struct kt_sim_methods {

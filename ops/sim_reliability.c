@@ -9,6 +9,17 @@
 static const char *const names[KT_SIM_ASKED] = {
     [KT_SIM_ASKED_SCALING] = "scaling", [KT_SIM_ASKED_RBF] = "rbf"};
 
+/* As JSON has them, and in words; those that matter most come first. */
+static const struct {
+    enum kt_sim_distance distance;
+    const char *name;
+    const char *words;
+} distances[KT_SIM_DISTANCES] = {
+    {KT_SIM_NEAR, "near", "1 to 3 subtasks from one that had been observed"},
+    {KT_SIM_FAR, "far", "farther from all that had been observed"},
+    {KT_SIM_OBSERVED, "observed", "that had been observed"},
+};
+
 #define COLUMNS_EACH 4 /* of one surrogate */
 
 /* ---- tables ---------------------------------------------------------------------------------- */
@@ -42,7 +53,7 @@ static void put_surrogate(const struct kt_text_table *table, int column, const c
 }
 
 static enum kt_err print_one(FILE *out, const struct kt_sim_calibration *calibration, int method,
-                             bool observed, bool markdown, struct kt_error *error) {
+                             enum kt_sim_distance distance, bool markdown, struct kt_error *error) {
     struct kt_text_table table;
     if (!kt_text_table_make(&table, 1 + KT_SIM_BINS + 3, 1 + KT_SIM_ASKED * COLUMNS_EACH)) {
         return kt_fail(error, KT_ERR_NOMEM, "no memory for a table");
@@ -57,7 +68,7 @@ static enum kt_err print_one(FILE *out, const struct kt_sim_calibration *calibra
     kt_text_table_put(&table, KT_SIM_BINS + 3, 0, "log score, nats");
     for (int asked = 0; asked < KT_SIM_ASKED; asked++) {
         const struct kt_sim_reliability sum =
-            kt_sim_calibration_sum(calibration, method, (enum kt_sim_asked)asked, observed);
+            kt_sim_calibration_sum(calibration, method, (enum kt_sim_asked)asked, distance);
         put_surrogate(&table, 1 + asked * COLUMNS_EACH, names[asked], &sum);
     }
     kt_text_table_print(out, &table, markdown);
@@ -71,11 +82,11 @@ enum kt_err kt_sim_reliability_print(FILE *out, const struct kt_sim_calibration 
     enum kt_err err = KT_ERR_OK;
     const char *quote = markdown ? "`" : "";
     for (int m = 0; m < study->methods->count; m++) {
-        for (int observed = 0; observed <= 1 && err == KT_ERR_OK; observed++) {
-            fprintf(out, "\nDecisions of %s%s%s, parallelisms that had %sbeen observed:%s\n", quote,
-                    study->methods->items[m].label, quote, observed ? "" : "not ",
+        for (int d = 0; d < KT_SIM_DISTANCES && err == KT_ERR_OK; d++) {
+            fprintf(out, "\nDecisions of %s%s%s, parallelisms %s:\n%s", quote,
+                    study->methods->items[m].label, quote, distances[d].words,
                     markdown ? "\n" : "");
-            err = print_one(out, calibration, m, observed, markdown, error);
+            err = print_one(out, calibration, m, distances[d].distance, markdown, error);
         }
     }
     return err;
@@ -107,12 +118,12 @@ static json_t *bins_json(const struct kt_sim_reliability *sum) {
 }
 
 static json_t *one_json(const struct kt_sim_calibration *calibration, const char *method_label,
-                        int method, int asked, bool observed) {
-    const struct kt_sim_reliability sum =
-        kt_sim_calibration_sum(calibration, method, (enum kt_sim_asked)asked, observed);
+                        int method, int asked, int d) {
+    const struct kt_sim_reliability sum = kt_sim_calibration_sum(
+        calibration, method, (enum kt_sim_asked)asked, distances[d].distance);
     const struct kt_sim_calibration_score score = kt_sim_calibration_score(&sum);
-    return json_pack("{s:s s:s s:b s:I s:o s:o s:o}", "method", method_label, "surrogate",
-                     names[asked], "observed", observed ? 1 : 0, "questions",
+    return json_pack("{s:s s:s s:s s:I s:o s:o s:o}", "method", method_label, "surrogate",
+                     names[asked], "distance", distances[d].name, "questions",
                      (json_int_t)score.questions, "brier", share(sum.squares, score.questions),
                      "log_score", share(sum.logs, score.questions), "bins", bins_json(&sum));
 }
@@ -123,10 +134,9 @@ json_t *kt_sim_reliability_json(const struct kt_sim_calibration *calibration,
     int failed = all == NULL;
     for (int m = 0; m < study->methods->count && !failed; m++) {
         for (int asked = 0; asked < KT_SIM_ASKED && !failed; asked++) {
-            for (int observed = 0; observed <= 1 && !failed; observed++) {
-                failed =
-                    json_array_append_new(all, one_json(calibration, study->methods->items[m].label,
-                                                        m, asked, observed != 0));
+            for (int d = 0; d < KT_SIM_DISTANCES && !failed; d++) {
+                failed = json_array_append_new(
+                    all, one_json(calibration, study->methods->items[m].label, m, asked, d));
             }
         }
     }

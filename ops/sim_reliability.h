@@ -8,15 +8,15 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* Two tables per method: parallelisms that had not been observed, and those that had. A row per bin
- * of probability: number, mean prediction and share that kept up, of both surrogates side by side;
+/* Three tables per method, by the distance from what had been observed. A row per bin of
+ * probability: number, mean prediction and share that kept up, of both surrogates side by side;
  * below them their scores. KT_ERR_NOMEM; failures to write are the stream's to tell. */
 KT_MUST_CHECK enum kt_err kt_sim_reliability_print(FILE *out,
                                                    const struct kt_sim_calibration *calibration,
                                                    const struct kt_sim_study *study, bool markdown,
                                                    struct kt_error *error);
 
-/* [{"method": …, "surrogate": …, "observed": …, "questions": …, "brier": …, "log_score": …,
+/* [{"method": …, "surrogate": …, "distance": "near", "questions": …, "brier": …, "log_score": …,
  * "bins": [{"from": …, "to": …, "questions": …, "predicted": …, "kept_up": …,
  * "kept_up_at_true_load": …}]}], means and shares null where there are no questions; NULL when out
  * of memory. */

@@ -96,9 +96,12 @@ static enum kt_err on_report(void *ctx, const struct kt_sim_view *view, struct k
 static void prepare(const struct kt_sim_study *study, const struct kt_sim_task *task,
                     struct run *run, struct kt_sim_loop *loop) {
     const struct kt_sim_scenario *scenario = &study->scenarios[task->scenario];
-    run->settings = study->methods->items[task->method].config->settings;
+    const struct kt_sim_method *method = &study->methods->items[task->method];
+    run->settings = method->config->settings;
+    run->settings.ablation = method->ablation.any ? &method->ablation.core : NULL;
     run->spec = *scenario->spec;
     run->spec.noise = study->noise >= 0.0 ? study->noise : run->spec.noise;
+    run->spec.metrics.no_lag = run->spec.metrics.no_lag || method->ablation.no_lag;
     run->stop = study->stop;
     if (scenario->max_parallelism > 0 && !study->own_settings) {
         run->settings.defaults.policy.max_parallelism = scenario->max_parallelism;

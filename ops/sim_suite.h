@@ -25,9 +25,9 @@ struct kt_sim_published {
 
 struct kt_sim_suite {
     const char *name;
-    const char *what;    /* one paragraph: which jobs, which loads, by which formulas */
-    int permutations;    /* that are usual */
-    const char *methods; /* a list of what it compares; NULL: kt_sim_methods_standard */
+    const char *what; /* one paragraph: which jobs, which loads, by which formulas */
+    int permutations; /* that are usual */
+    char *methods;    /* that it compares, as a list; NULL: kt_sim_methods_standard */
     int scenarios_count;
     struct kt_sim_scenario scenarios[KT_SIM_SCENARIOS_MAX];
     const char *source; /* of the published figures; NULL: there are none */
@@ -36,8 +36,8 @@ struct kt_sim_suite {
     void *memory; /* what the scenarios borrow from the suite */
 };
 
-/* "paper, real, stress": for --help and messages. */
-#define KT_SIM_SUITE_NAMES "paper, real or stress"
+/* for --help and messages. */
+#define KT_SIM_SUITE_NAMES "paper, real, stress or ablation"
 
 /* Makes a suite; generated loads come from the seed. KT_ERR_USAGE: no such suite; KT_ERR_NOMEM.
  * kt_sim_suite_free also after a failure. */
@@ -52,5 +52,8 @@ KT_MUST_CHECK enum kt_err kt_sim_suite_real(uint64_t seed, struct kt_sim_suite *
                                             struct kt_error *error);
 KT_MUST_CHECK enum kt_err kt_sim_suite_stress(uint64_t seed, struct kt_sim_suite *suite,
                                               struct kt_error *error);
+/* The jobs of `stress`, for kontune with and without each of its pieces. */
+KT_MUST_CHECK enum kt_err kt_sim_suite_ablation(uint64_t seed, struct kt_sim_suite *suite,
+                                                struct kt_error *error);
 
 #endif

@@ -167,7 +167,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: bench_gp [--points N | --histories]\n");
         return 2;
     }
-    struct workspace workspace = {.decider = kt_decider_new()};
+    struct workspace workspace = {.decider = kt_decider_new(NULL)};
     if (!workspace.decider) {
         fprintf(stderr, "bench_gp: out of memory\n");
         return 1;

@@ -103,7 +103,7 @@ static struct kt_arena arena;
 static enum kt_err decide(const struct kt_evidence *evidence, struct kt_decision *decision,
                           struct kt_error *error) {
     if (decider == NULL) {
-        decider = kt_decider_new();
+        decider = kt_decider_new(NULL);
         assert_non_null(decider);
         kt_arena_init(&arena, 65536, 16U << 20U);
     }

@@ -256,6 +256,9 @@ static void what_an_observation_proved_bounds_it_in_its_group(void **state) {
                                     .window_end_ms = 1});
     assert_near(find(f, &all_groups).groups.items[0].ability, 100 * exp(0.002), 1e-9);
     assert_near(find(f, &all_groups).points.items[0].ability, 90, 1e-12);
+    struct kt_history_query query = all_groups;
+    query.as_measured = true;
+    assert_near(find(f, &query).groups.items[0].ability, 90, 1e-9);
 }
 
 static void how_busy_an_operator_was_weighs_its_observation(void **state) {

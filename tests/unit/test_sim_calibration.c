@@ -126,9 +126,10 @@ static void decide(struct rig *rig) {
     assert_int_equal(rig->listener.command(rig->listener.ctx, &rig->command, &error), KT_ERR_OK);
 }
 
-static int64_t questions(const struct rig *rig, enum kt_sim_asked asked, bool observed) {
+static int64_t questions(const struct rig *rig, enum kt_sim_asked asked,
+                         enum kt_sim_distance distance) {
     const struct kt_sim_reliability sum =
-        kt_sim_calibration_sum(rig->calibration, 0, asked, observed);
+        kt_sim_calibration_sum(rig->calibration, 0, asked, distance);
     return kt_sim_calibration_score(&sum).questions;
 }
 
@@ -136,21 +137,24 @@ static void test_both_surrogates_are_asked_up_to_twice_the_optimum(void **state)
     struct rig *rig = *state;
     decide(rig);
     for (int asked = 0; asked < KT_SIM_ASKED; asked++) {
-        assert_int_equal(questions(rig, (enum kt_sim_asked)asked, true), 2);
-        assert_int_equal(questions(rig, (enum kt_sim_asked)asked, false), 2 * OPTIMUM - 2);
+        assert_int_equal(questions(rig, (enum kt_sim_asked)asked, KT_SIM_OBSERVED), 2);
+        assert_int_equal(questions(rig, (enum kt_sim_asked)asked, KT_SIM_NEAR), 5); /* 1 3 5 6 7 */
+        assert_int_equal(questions(rig, (enum kt_sim_asked)asked, KT_SIM_FAR), 2 * OPTIMUM - 7);
     }
 }
 
 static void test_the_truth_is_the_true_curve_at_both_loads(void **state) {
     struct rig *rig = *state;
     decide(rig);
-    const struct kt_sim_reliability sum =
-        kt_sim_calibration_sum(rig->calibration, 0, KT_SIM_ASKED_SCALING, false);
     int64_t kept_up = 0;
     int64_t kept_up_true = 0;
-    for (int b = 0; b < KT_SIM_BINS; b++) {
-        kept_up += sum.bins[b].kept_up;
-        kept_up_true += sum.bins[b].kept_up_true;
+    for (int d = 0; d < KT_SIM_DISTANCES; d++) {
+        const struct kt_sim_reliability sum = kt_sim_calibration_sum(
+            rig->calibration, 0, KT_SIM_ASKED_SCALING, (enum kt_sim_distance)d);
+        for (int b = 0; b < KT_SIM_BINS; b++) {
+            kept_up += sum.bins[b].kept_up;
+            kept_up_true += sum.bins[b].kept_up_true;
+        }
     }
     assert_int_equal(kept_up, 10);     /* 7 … 16 */
     assert_int_equal(kept_up_true, 9); /* 8 … 16 */
@@ -160,7 +164,7 @@ static void test_what_was_observed_is_all_but_certain(void **state) {
     struct rig *rig = *state;
     decide(rig);
     const struct kt_sim_reliability sum =
-        kt_sim_calibration_sum(rig->calibration, 0, KT_SIM_ASKED_SCALING, true);
+        kt_sim_calibration_sum(rig->calibration, 0, KT_SIM_ASKED_SCALING, KT_SIM_OBSERVED);
     assert_int_equal(sum.bins[0].questions, 2);
     assert_true(kt_sim_calibration_score(&sum).brier < 1e-4);
 }
@@ -170,9 +174,9 @@ static void test_scores_tell_a_good_surrogate_from_a_bad_one(void **state) {
     struct rig *rig = *state;
     decide(rig);
     const struct kt_sim_reliability good =
-        kt_sim_calibration_sum(rig->calibration, 0, KT_SIM_ASKED_SCALING, false);
+        kt_sim_calibration_sum(rig->calibration, 0, KT_SIM_ASKED_SCALING, KT_SIM_FAR);
     const struct kt_sim_reliability bad =
-        kt_sim_calibration_sum(rig->calibration, 0, KT_SIM_ASKED_RBF, false);
+        kt_sim_calibration_sum(rig->calibration, 0, KT_SIM_ASKED_RBF, KT_SIM_FAR);
     const struct kt_sim_calibration_score of_good = kt_sim_calibration_score(&good);
     const struct kt_sim_calibration_score of_bad = kt_sim_calibration_score(&bad);
     assert_true(of_good.brier < 0.5 * of_bad.brier);
@@ -189,8 +193,8 @@ static void test_decisions_without_a_valid_window_or_a_load_are_passed_over(void
     rig->evidence[1].groups.count = 0;
     KT_SET(&rig->decisions[1], KT_OPDEC_LAMBDA);
     decide(rig);
-    assert_int_equal(questions(rig, KT_SIM_ASKED_SCALING, true), 0);
-    assert_int_equal(questions(rig, KT_SIM_ASKED_SCALING, false), 0);
+    assert_int_equal(questions(rig, KT_SIM_ASKED_SCALING, KT_SIM_OBSERVED), 0);
+    assert_int_equal(questions(rig, KT_SIM_ASKED_SCALING, KT_SIM_FAR), 0);
 }
 
 static void test_json_has_a_mean_for_every_bin_with_questions(void **state) {
@@ -198,7 +202,7 @@ static void test_json_has_a_mean_for_every_bin_with_questions(void **state) {
     decide(rig);
     json_t *all = kt_sim_reliability_json(rig->calibration, &rig->study);
     assert_non_null(all);
-    assert_int_equal(json_array_size(all), 4);
+    assert_int_equal(json_array_size(all), KT_SIM_ASKED * KT_SIM_DISTANCES);
     for (size_t i = 0; i < json_array_size(all); i++) {
         const json_t *bins = json_object_get(json_array_get(all, i), "bins");
         assert_int_equal(json_array_size(bins), KT_SIM_BINS);
@@ -226,8 +230,7 @@ static void test_the_table_has_a_row_for_every_bin_and_score(void **state) {
     assert_int_equal(kt_sim_reliability_print(out, rig->calibration, &rig->study, true, &error),
                      KT_ERR_OK);
     assert_int_equal(fclose(out), 0);
-    assert_non_null(
-        strstr(text, "Decisions of `kontune`, parallelisms that had not been observed"));
+    assert_non_null(strstr(text, "Decisions of `kontune`, parallelisms that had been observed:"));
     assert_non_null(strstr(text, "\n| 0.99 – 1 | "));
     assert_non_null(strstr(text, "\n| Brier score | "));
     free(text);

@@ -236,7 +236,7 @@ static void each_mistake_names_its_option_or_field(void **state) {
     } cases[] = {
         {{"--policy", "ds2"}, "either --job FILE or --suite NAME is needed"},
         {{"--job", job_path, "--suite", "paper"}, "either --job FILE or --suite NAME"},
-        {{"--suite", "papers"}, "--suite: expected paper, real or stress, got 'papers'"},
+        {{"--suite", "papers"}, "--suite: expected paper, real, stress or ablation, got 'papers'"},
         {{"--suite", "paper", "--rates", rates_path}, "--rates and --protocol go with --job"},
         {{"--job", job_path, "--protocol", "mine"}, "--protocol: expected paper, got 'mine'"},
         {{"--job", job_path, "--protocol", "paper", "--rates", rates_path},

@@ -123,7 +123,7 @@ static void every_command_can_be_computed_again_from_itself(void **state) {
     (void)state;
     struct kt_rig_records records = {0};
     kt_rig_records_recording(&records);
-    struct kt_decider *decider = kt_decider_new();
+    struct kt_decider *decider = kt_decider_new(NULL);
     struct kt_encoder *encoder;
     assert_non_null(decider);
     assert_int_equal(kt_encoder_new(&kt_rescale_command_type, &encoder, NULL), KT_ERR_OK);

@@ -84,7 +84,7 @@ const struct kt_option kt_options[] = {
     {"gate", "ramp_windows_max", KT_OPTION_INT32, AT(settings.gate.ramp_windows_max), 0, 100000,
      "2", "So many windows in a row are held because the load changes; the next one is decided."},
 
-    {"policy", "policy", KT_OPTION_POLICY, AT(settings.defaults.policy.policy), 0, 0, "conttune",
+    {"policy", "policy", KT_OPTION_POLICY, AT(settings.defaults.policy.policy), 0, 0, "kontune",
      "How parallelisms are chosen."},
     {"policy", "surrogate", KT_OPTION_SURROGATE, AT(settings.defaults.policy.surrogate), 0, 0,
      "rbf",

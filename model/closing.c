@@ -124,7 +124,7 @@ static struct kt_observation observe(const struct run *run, size_t i) {
     const struct kt_vertex_summary *vertex = &run->summary.vertices.items[i];
     const bool lambda_known = run->kept != NULL && run->kept[i].lambda >= 0;
     return (struct kt_observation){
-        .ability = vertex->ability,
+        .ability = run->evidence.operators.items[i].ability, /* as skew leaves it */
         .busy = vertex->busy,
         .lambda = lambda_known ? run->kept[i].lambda : vertex->rate_in_per_s,
         .keep_up = lambda_known ? run->kept[i].keep_up : KT_KEEP_UP_UNKNOWN,

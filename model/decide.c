@@ -12,6 +12,7 @@
 #include "model/evidence_check.h"
 #include "model/guard.h"
 #include "model/keep_up_rule.h"
+#include "model/operator_fit.h"
 #include "model/say.h"
 
 #include <inttypes.h>
@@ -39,8 +40,8 @@ struct kt_decider *kt_decider_new(const struct kt_scaling_model *model) {
 
 void kt_decider_free(struct kt_decider *decider) {
     if (decider != NULL) {
-        kt_gp_free(decider->gp);
         kt_scaling_free(decider->scaling);
+        kt_gp_free(decider->gp);
         free(decider);
     }
 }
@@ -168,20 +169,34 @@ static struct kt_str say_limited(const struct kt_evidence *evidence,
     return cause;
 }
 
-/* Where a limit moved an answer, the prediction moves with it. */
-static void predict_again(struct kt_gp *gp, const struct kt_operator_evidence *op, int32_t wanted,
-                          struct kt_operator_decision *decision) {
-    if (decision->to == wanted || !KT_HAS(decision, KT_OPDEC_PREDICTED_ABILITY)) {
-        return;
+static void drop_prediction(struct kt_operator_decision *decision) {
+    KT_CLEAR(decision, KT_OPDEC_PREDICTED_ABILITY);
+    KT_CLEAR(decision, KT_OPDEC_PREDICTED_STDDEV);
+    decision->predicted_ability = 0;
+    decision->predicted_stddev = 0;
+}
+
+static enum kt_err predict_scaling(struct kt_scaling *scaling, const struct kt_evidence *evidence,
+                                   const struct kt_operator_evidence *op,
+                                   struct kt_operator_decision *decision, struct kt_error *error) {
+    struct kt_operator_fit fit;
+    enum kt_err err = kt_operator_fit(scaling, evidence, op, &fit, error);
+    if (err == KT_ERR_OK && fit.fitted) {
+        double ability = 0;
+        double stddev = 0;
+        kt_scaling_predict(scaling, decision->to, &ability, &stddev);
+        kt_operator_tell_prediction(op, ability * fit.unit, stddev * fit.unit, decision);
     }
-    if (KT_HAS(decision, KT_OPDEC_NEAREST_OBSERVED)) {
-        decision->nearest_observed =
-            kt_cbo_nearest(op->history.items, op->history.count, decision->to);
+    if (err == KT_ERR_OK && fit.fitted && KT_HAS(decision, KT_OPDEC_KEEPS_UP_PROBABILITY)) {
+        const double probability =
+            kt_scaling_keeps_up(scaling, decision->to, decision->lambda / fit.unit);
+        decision->keeps_up_probability = fmin(fmax(probability, 0), 1); /* rounding */
     }
-    if (!KT_HAS(decision, KT_OPDEC_PREDICTED_STDDEV)) {
-        decision->predicted_ability *= (double)decision->to / wanted;
-        return;
-    }
+    return err;
+}
+
+static void predict_rbf(struct kt_gp *gp, const struct kt_operator_evidence *op,
+                        struct kt_operator_decision *decision) {
     const struct kt_gp_params params = {.length_scale = decision->surrogate.length_scale,
                                         .sigma_f = decision->surrogate.sigma_f};
     double mean = 0;
@@ -191,11 +206,31 @@ static void predict_again(struct kt_gp *gp, const struct kt_operator_evidence *o
         decision->predicted_ability = mean;
         decision->predicted_stddev = stddev;
     } else {
-        KT_CLEAR(decision, KT_OPDEC_PREDICTED_ABILITY);
-        KT_CLEAR(decision, KT_OPDEC_PREDICTED_STDDEV);
-        decision->predicted_ability = 0;
-        decision->predicted_stddev = 0;
+        drop_prediction(decision);
     }
+}
+
+/* Where a limit moved an answer, the prediction moves with it, by what had made it. */
+static enum kt_err predict_again(struct kt_decider *decider, const struct kt_evidence *evidence,
+                                 const struct kt_operator_evidence *op, int32_t wanted,
+                                 struct kt_operator_decision *decision, struct kt_error *error) {
+    if (decision->to == wanted || !KT_HAS(decision, KT_OPDEC_PREDICTED_ABILITY)) {
+        return KT_ERR_OK;
+    }
+    if (KT_HAS(decision, KT_OPDEC_SURROGATE) && KT_HAS(decision, KT_OPDEC_PREDICTED_STDDEV) &&
+        kt_str_equal(decision->surrogate.name, KT_STR("scaling"))) {
+        return predict_scaling(decider->scaling, evidence, op, decision, error);
+    }
+    if (KT_HAS(decision, KT_OPDEC_NEAREST_OBSERVED)) {
+        decision->nearest_observed =
+            kt_cbo_nearest(op->history.items, op->history.count, decision->to);
+    }
+    if (!KT_HAS(decision, KT_OPDEC_PREDICTED_STDDEV)) {
+        decision->predicted_ability *= (double)decision->to / wanted;
+    } else {
+        predict_rbf(decider->gp, op, decision);
+    }
+    return KT_ERR_OK;
 }
 
 static enum kt_err limit(struct kt_decider *decider, const struct kt_evidence *evidence,
@@ -209,7 +244,10 @@ static enum kt_err limit(struct kt_decider *decider, const struct kt_evidence *e
         if (err != KT_ERR_OK) {
             return err;
         }
-        predict_again(decider->gp, op, wanted[i], answer);
+        err = predict_again(decider, evidence, op, wanted[i], answer, error);
+        if (err != KT_ERR_OK) {
+            return err;
+        }
     }
     return KT_ERR_OK;
 }

@@ -97,6 +97,18 @@ static void copy_measures(const struct kt_vertex_summary *vertex, struct kt_oper
     }
 }
 
+/* Work that is spread unevenly ends when the busiest subtask is busy all the time: what the
+ * operator is able to do then is its rate over that subtask's share. Small differences between
+ * subtasks are chance, and the largest of many would be taken for the rule. */
+#define SKEW_MIN       1.2 /* times the mean share */
+#define SKEW_SHARE_MIN 0.1 /* of the time */
+static void limit_by_skew(struct kt_operator_evidence *op) {
+    if (KT_HAS(op, KT_OPEV_ABILITY) && KT_HAS(op, KT_OPEV_BUSY) && KT_HAS(op, KT_OPEV_BUSY_MAX) &&
+        op->busy_max > SKEW_MIN * op->busy && op->busy_max > op->busy + SKEW_SHARE_MIN) {
+        op->ability *= op->busy / op->busy_max;
+    }
+}
+
 /* What the configuration says of this vertex. */
 static void copy_bounds(const struct kt_job_settings *settings,
                         const struct kt_vertex_summary *vertex, struct kt_operator_evidence *op) {
@@ -160,6 +172,7 @@ static void fill_operator(const struct kt_evidence_input *input, size_t i,
     }
     copy_bounds(input->settings, vertex, op);
     copy_measures(vertex, op);
+    limit_by_skew(op);
     const int64_t known = kt_operator_state_find(input->state, vertex->vertex_id, i);
     if (known >= 0) {
         copy_state(&input->state->operators.items[known], op);

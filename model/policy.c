@@ -4,9 +4,9 @@
 
 #include "model/demand.h"
 
-const struct kt_policy *const kt_policies[] = {&kt_policy_conttune, &kt_policy_ds2,
-                                               &kt_policy_big_ds2,  &kt_policy_dhalion,
-                                               &kt_policy_dragster, &kt_policy_random};
+const struct kt_policy *const kt_policies[] = {
+    &kt_policy_kontune, &kt_policy_conttune, &kt_policy_ds2,   &kt_policy_big_ds2,
+    &kt_policy_dhalion, &kt_policy_dragster, &kt_policy_random};
 const size_t kt_policies_count = sizeof kt_policies / sizeof kt_policies[0];
 
 const struct kt_policy *kt_policy_find(struct kt_str name) {

@@ -52,6 +52,8 @@ KT_MUST_CHECK enum kt_err kt_policy_show_lambda(const struct kt_policy_input *in
  * the fitted surrogate stay. */
 void kt_policy_forget_prediction(struct kt_operator_decision *decision);
 
+/* The scaling surrogate and its acquisition by probabilities. */
+extern const struct kt_policy kt_policy_kontune;
 /* Big-small + CBO (ContTune, algorithms 1 and 2). */
 extern const struct kt_policy kt_policy_conttune;
 /* Linear answer along the graph (DS2). */

@@ -15,7 +15,7 @@ void kt_settings_default(struct kt_settings *settings) {
                  .ramp_max = 0.2,
                  .ramp_windows_max = 2},
         .defaults = {.key = {"", 0},
-                     .policy = {.policy = KT_STR("conttune"),
+                     .policy = {.policy = KT_STR("kontune"),
                                 .surrogate = KT_STR("rbf"),
                                 .acquisition = KT_STR("mean"),
                                 .alpha = 3,

@@ -34,6 +34,7 @@ void kt_test_job_init(struct kt_test_job *job, size_t count) {
         op->is_source = i == 0;
         op->inputs.items = job->edges[i];
         op->history.items = job->history[i];
+        op->groups.items = job->groups[i];
         if (i > 0) {
             kt_test_job_edge(job, (int32_t)i - 1, (int32_t)i);
         }
@@ -97,6 +98,19 @@ void kt_test_job_learn(struct kt_test_job *job, size_t i, int32_t parallelism, d
         .parallelism = parallelism, .ability = ability, .observations = 1};
 }
 
+void kt_test_job_observe(struct kt_test_job *job, size_t i, int32_t parallelism, int64_t generation,
+                         double ability, double busy) {
+    struct kt_operator_evidence *op = &job->operators[i];
+    assert_in_range(op->groups.count, 0, KT_GROUPS_MAX - 1);
+    op->groups.items[op->groups.count++] =
+        (struct kt_observation_group){.parallelism = parallelism,
+                                      .generation = generation,
+                                      .window_end_ms = 1000 * (int64_t)(op->groups.count + 1),
+                                      .observations = 1,
+                                      .ability = ability,
+                                      .weight = busy * busy};
+}
+
 static struct kt_decider *decider;
 static struct kt_arena arena;
 
@@ -145,6 +159,7 @@ static void check_operator(const struct kt_operator_evidence *op,
     assert_true(isfinite(answer->lambda) && answer->lambda >= 0);
     assert_true(isfinite(answer->predicted_ability));
     assert_true(isfinite(answer->predicted_stddev) && answer->predicted_stddev >= 0);
+    assert_true(answer->keeps_up_probability >= 0 && answer->keeps_up_probability <= 1);
     assert_true(isfinite(answer->surrogate.length_scale));
     assert_true(isfinite(answer->surrogate.sigma_f));
     assert_true(isfinite(answer->surrogate.log_marginal_likelihood));

@@ -14,6 +14,7 @@ struct kt_test_job {
     struct kt_operator_evidence operators[KT_TEST_OPERATORS_MAX];
     struct kt_edge edges[KT_TEST_OPERATORS_MAX][KT_TEST_EDGES_MAX];
     struct kt_history_point history[KT_TEST_OPERATORS_MAX][KT_HISTORY_POINTS_MAX];
+    struct kt_observation_group groups[KT_TEST_OPERATORS_MAX][KT_GROUPS_MAX];
     char ids[KT_TEST_OPERATORS_MAX][24];
 };
 
@@ -34,6 +35,10 @@ void kt_test_job_lambda(struct kt_test_job *job, size_t i, double lambda_known);
 
 /* Adds a point to the history of operator i, in its place. */
 void kt_test_job_learn(struct kt_test_job *job, size_t i, int32_t parallelism, double ability);
+
+/* Adds an observation, a group of its own, to operator i; the newest so far. */
+void kt_test_job_observe(struct kt_test_job *job, size_t i, int32_t parallelism, int64_t generation,
+                         double ability, double busy);
 
 /* Decides with a decider and an arena of its own, and fails the test if that fails. The result's
  * arrays live until the next call. */

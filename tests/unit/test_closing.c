@@ -85,7 +85,7 @@ static void an_overloaded_job_is_told_to_grow(void **state) {
     assert_str(c.cluster, "c");
     assert_str(c.job_name, "orders");
     assert_str(c.job_id, "id-1");
-    assert_str(c.policy, "conttune");
+    assert_str(c.policy, "kontune");
     assert_int_equal(c.generation, 1);
     assert_int_equal(c.window_start_ms, BASE);
     assert_int_equal(c.window_end_ms, BASE + MINUTE);

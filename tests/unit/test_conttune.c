@@ -10,8 +10,14 @@
 
 #include <cmocka.h>
 
+/* A job under the policy whose answers these tests name. */
+static void init_conttune(struct kt_test_job *job, size_t operators) {
+    kt_test_job_init(job, operators);
+    job->evidence.settings.policy = KT_STR("conttune");
+}
+
 static void make_under(struct kt_test_job *job) {
-    kt_test_job_init(job, 3);
+    init_conttune(job, 3);
     kt_test_job_measure(job, 0, 1000, 0.3);
     kt_test_job_measure(job, 1, 1000, 0.5);
     kt_test_job_measure(job, 2, 1000, 0.99);
@@ -200,7 +206,7 @@ static void a_job_that_reports_no_usage_is_kept(void **state) {
 static void normal_and_steady_is_kept_though_the_surrogate_knows_better(void **state) {
     (void)state;
     struct kt_test_job job;
-    kt_test_job_init(&job, 2);
+    init_conttune(&job, 2);
     kt_test_job_measure(&job, 0, 1000, 0.5);
     job.operators[1].parallelism = 4;
     kt_test_job_measure(&job, 1, 1000, 0.85);
@@ -218,7 +224,7 @@ static void normal_and_steady_is_kept_though_the_surrogate_knows_better(void **s
 static void an_answer_that_already_runs_ends_the_search(void **state) {
     (void)state;
     struct kt_test_job job;
-    kt_test_job_init(&job, 2);
+    init_conttune(&job, 2);
     job.evidence.phase = KT_PHASE_SMALL;
     kt_test_job_measure(&job, 0, 1000, 0.5);
     job.operators[1].parallelism = 4;
@@ -233,7 +239,7 @@ static void an_answer_that_already_runs_ends_the_search(void **state) {
 static void a_source_that_falls_behind_is_raised_by_what_arrives(void **state) {
     (void)state;
     struct kt_test_job job;
-    kt_test_job_init(&job, 2);
+    init_conttune(&job, 2);
     kt_test_job_measure(&job, 0, 1000, 1);
     kt_test_job_measure(&job, 1, 1000, 0.6);
     kt_test_job_backlog(&job, 0, 30000, 500); /* nothing upstream could be backpressured */
@@ -254,7 +260,7 @@ static void a_source_that_falls_behind_is_raised_by_what_arrives(void **state) {
 static void a_draining_source_does_not_inflate_the_load(void **state) {
     (void)state;
     struct kt_test_job job;
-    kt_test_job_init(&job, 2);
+    init_conttune(&job, 2);
     job.evidence.phase = KT_PHASE_BIG;
     job.operators[1].parallelism = 10;
     kt_test_job_measure(&job, 0, 2000, 0.9);
@@ -268,7 +274,7 @@ static void a_draining_source_does_not_inflate_the_load(void **state) {
 static void an_operator_that_does_not_measure_itself_is_left_as_it_is(void **state) {
     (void)state;
     struct kt_test_job job;
-    kt_test_job_init(&job, 3);
+    init_conttune(&job, 3);
     for (size_t i = 0; i < 3; i++) {
         job.operators[i].parallelism = 6;
         kt_test_job_measure(&job, i, 1000, 0.3);
@@ -283,7 +289,7 @@ static void an_operator_that_does_not_measure_itself_is_left_as_it_is(void **sta
 static void an_operator_too_idle_to_measure_shrinks_by_a_bound_only(void **state) {
     (void)state;
     struct kt_test_job job;
-    kt_test_job_init(&job, 2);
+    init_conttune(&job, 2);
     kt_test_job_measure(&job, 0, 1000, 0.5);
     job.operators[1].parallelism = 100;
     kt_test_job_measure(&job, 1, 1000, 0.0001); /* seems to need a hundredth of a subtask */
@@ -296,7 +302,7 @@ static void an_operator_too_idle_to_measure_shrinks_by_a_bound_only(void **state
 static void the_acquisition_is_the_settings(void **state) {
     (void)state;
     static struct kt_test_job job;
-    kt_test_job_init(&job, 2);
+    init_conttune(&job, 2);
     job.evidence.settings.alpha = 10;
     job.operators[1].parallelism = 12;
     kt_test_job_measure(&job, 0, 850 / (1 + KT_DOWNTIME_S / KT_CATCH_UP_S), 0.85);

@@ -11,9 +11,15 @@
 
 #include <cmocka.h>
 
+/* A job under the policy whose answers these tests name. */
+static void init_conttune(struct kt_test_job *job, size_t operators) {
+    kt_test_job_init(job, operators);
+    job->evidence.settings.policy = KT_STR("conttune");
+}
+
 /* A job of three that is under-provisioned at op2: Big is what it needs. */
 static void make_under(struct kt_test_job *job) {
-    kt_test_job_init(job, 3);
+    init_conttune(job, 3);
     kt_test_job_measure(job, 0, 1000, 0.3);
     kt_test_job_measure(job, 1, 1000, 0.5);
     kt_test_job_measure(job, 2, 1000, 0.99);
@@ -22,7 +28,7 @@ static void make_under(struct kt_test_job *job) {
 
 /* One operator of eight subtasks behind a source, busy to half: six are enough (linear). */
 static void make_over(struct kt_test_job *job) {
-    kt_test_job_init(job, 2);
+    init_conttune(job, 2);
     kt_test_job_measure(job, 0, 1000, 0.5);
     job->operators[1].parallelism = 8;
     job->evidence.parallelism_peak = 8;
@@ -62,7 +68,7 @@ static void a_pending_command_is_waited_for_until_its_time(void **state) {
 static void a_job_without_operators_or_with_a_cycle_is_held(void **state) {
     (void)state;
     struct kt_test_job job;
-    kt_test_job_init(&job, 0);
+    init_conttune(&job, 0);
     struct kt_decision d = kt_test_decide(&job.evidence);
     assert_int_equal(d.reason, KT_REASON_NO_TOPOLOGY);
     make_under(&job);
@@ -380,7 +386,7 @@ static void random_operator(struct kt_test_job *job, size_t i, uint64_t *seed) {
 
 static void random_job(struct kt_test_job *job, uint64_t seed) {
     uint64_t *s = &seed;
-    kt_test_job_init(job, 1 + (size_t)below(s, 6));
+    init_conttune(job, 1 + (size_t)below(s, 6));
     job->evidence.settings.policy =
         kt_str_of(kt_policies[below(s, (int32_t)kt_policies_count)]->name);
     job->evidence.settings.alpha = below(s, 5);

@@ -40,7 +40,8 @@ static int check_histories(struct kt_rig *rig, struct kt_arena *arena, int64_t w
     double worst = 0;
     for (size_t i = 0; i < rig->committed.count; i++) {
         const struct kt_rig_entry *entry = &rig->committed.items[i];
-        if (entry->kind != KT_RIG_CHANGE || entry->key.op == 0) {
+        if (entry->kind != KT_RIG_CHANGE || entry->key.op == 0 ||
+            entry->key.job == 0) { /* of a job, of the cluster */
             continue;
         }
         struct kt_operator_history history;

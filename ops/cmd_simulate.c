@@ -92,6 +92,16 @@ static enum kt_err read_rates(struct simulate *simulate, int *count, struct kt_e
     return KT_ERR_OK;
 }
 
+/* The largest parallelism that some operator of the job may have. */
+static int largest_parallelism(const struct kt_sim_spec *spec) {
+    int largest = 1;
+    for (int i = 0; i < spec->count; i++) {
+        const int max = spec->operators[i].scaled ? spec->operators[i].max_parallelism : 1;
+        largest = max > largest ? max : largest;
+    }
+    return largest;
+}
+
 /* The suite of one scenario that a user's job makes. */
 static enum kt_err make_own(struct simulate *simulate, struct kt_error *error) {
     simulate->spec = calloc(1, sizeof *simulate->spec);
@@ -105,7 +115,8 @@ static enum kt_err make_own(struct simulate *simulate, struct kt_error *error) {
     struct kt_sim_scenario scenario = {.name = simulate->spec->job_name,
                                        .spec = simulate->spec,
                                        .protocol = KT_SIM_TUNINGS,
-                                       .units = UNITS};
+                                       .units = UNITS,
+                                       .max_parallelism = largest_parallelism(simulate->spec)};
     simulate->suite = (struct kt_sim_suite){.permutations = PERMUTATIONS_OF_JOB};
     if (simulate->rates != NULL) {
         err = read_rates(simulate, &scenario.levels_count, error);

@@ -214,6 +214,14 @@ int kt_sim_job_parallelism(const struct kt_sim_job *job, int op) {
     return job->vertices[op].parallelism;
 }
 
+double kt_sim_job_lag(const struct kt_sim_job *job) {
+    double records = 0.0;
+    for (int i = 0; i < job->spec->count; i++) {
+        records += job->spec->operators[i].inputs_count == 0 ? job->vertices[i].queue : 0.0;
+    }
+    return records;
+}
+
 double kt_sim_job_backlog(const struct kt_sim_job *job) {
     double records = 0.0;
     for (int i = 0; i < job->spec->count; i++) {

@@ -35,6 +35,8 @@ int64_t kt_sim_job_now_ms(const struct kt_sim_job *job);
 /* Seconds since the start of the run, as drift counts them. */
 double kt_sim_job_second(const struct kt_sim_job *job);
 int kt_sim_job_parallelism(const struct kt_sim_job *job, int op);
+/* Records that wait in the sources: the true lag. */
+double kt_sim_job_lag(const struct kt_sim_job *job);
 /* Records that wait in the sources and between the operators. */
 double kt_sim_job_backlog(const struct kt_sim_job *job);
 

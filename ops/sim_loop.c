@@ -189,7 +189,7 @@ static void come_back(struct run *run) {
 }
 
 static void note_backlog(struct run *run) {
-    const double backlog = kt_sim_job_backlog(run->job);
+    const double backlog = kt_sim_job_lag(run->job);
     struct kt_sim_score *score = run->score;
     score->backlogged += backlog > run->backlog ? backlog - run->backlog : 0.0;
     score->backlog_max = backlog > score->backlog_max ? backlog : score->backlog_max;
@@ -272,7 +272,7 @@ static enum kt_err report(struct run *run, struct kt_error *error) {
     run->settled = false;
     note_backlog(run);
     come_back(run);
-    run->backlog = kt_sim_job_backlog(run->job);
+    run->backlog = kt_sim_job_lag(run->job);
     struct kt_metric_event *events;
     size_t count;
     kt_arena_reset(&run->arena);
@@ -324,7 +324,7 @@ static void pass_unseen(struct run *run) {
     kt_sim_job_advance(run->job, until_ms, run->rates);
     kt_sim_job_settle(run->job);
     run->next_report_ms = until_ms;
-    run->backlog = kt_sim_job_backlog(run->job);
+    run->backlog = kt_sim_job_lag(run->job);
 }
 
 static enum kt_err begin_level(struct run *run, int level, struct kt_error *error) {

@@ -86,9 +86,9 @@ struct kt_sim_score {
     double core_s;         /* cores × time, also while the job restarts */
     double optimum_core_s; /* of the optimum */
     double offered;        /* records that the sources had to emit */
-    double backlogged;     /* records by which the backlog grew, from report to report, wherever it
-                              grew: what had to wait instead of being processed as it came */
-    double backlog_max;    /* records */
+    double backlogged;     /* records by which the sources' lag grew, summed over those reports to
+                              which it grew: what had to wait instead of being taken as it came */
+    double backlog_max;    /* largest lag, records */
 };
 
 struct kt_sim_loop;

@@ -94,7 +94,7 @@ static enum kt_err add_tick(struct kt_sim_recorder *recorder, const struct kt_si
     struct kt_sim_trace_cell *cells = &trace->cells[trace->ticks_count * operators];
     trace->ticks_count++;
     *tick = (struct kt_sim_trace_tick){.second = recorder->second,
-                                       .lag = kt_sim_job_backlog(view->job),
+                                       .lag = kt_sim_job_lag(view->job),
                                        .running = kt_sim_job_is_running(view->job),
                                        .tuning = view->level};
     for (int i = 0; i < trace->operators_count; i++) {

@@ -266,6 +266,19 @@ static void a_tuning_begins_with_a_window_and_without_a_backlog(void **state) {
     assert_true(stub.lag_max <= 300 * 60 + 1);
 }
 
+static void what_is_not_taken_as_it_comes_has_to_wait(void **state) {
+    (void)state;
+    static const answers script[] = {{2, SETTLE}};
+    const struct kt_sim_score score = run_answers(script, (const double[]){200}, 1);
+    /* A window with half of what is needed, a restart with nothing, a window with enough. */
+    assert_true(fabs(score.offered - 3 * 60 * 200) < 1);
+    assert_true(fabs(score.backlogged - (60 * 100 + 60 * 200)) < 200);
+    assert_true(fabs(score.seconds - 3 * 60) < 1e-9);
+    assert_true(fabs(score.under_provisioned_s - 60) < 1e-9);
+    assert_true(fabs(score.core_s - (60 * 1 + 120 * 2)) < 1e-9);
+    assert_true(fabs(score.optimum_core_s - 3 * 60 * 2) < 1e-9);
+}
+
 static void drift_begins_with_its_level(void **state) {
     (void)state;
     struct kt_sim_spec drifting = job;
@@ -317,6 +330,7 @@ int main(void) {
         cmocka_unit_test(an_oracle_needs_one_reconfiguration_per_tuning),
         cmocka_unit_test(a_tuning_without_an_end_is_cut_off_and_told),
         cmocka_unit_test(a_tuning_begins_with_a_window_and_without_a_backlog),
+        cmocka_unit_test(what_is_not_taken_as_it_comes_has_to_wait),
         cmocka_unit_test(drift_begins_with_its_level),
         cmocka_unit_test(a_policy_that_waits_has_not_settled),
         cmocka_unit_test(permutations_hold_each_load_twice_in_the_same_order),

@@ -163,6 +163,21 @@ static void rates_over_time_count_their_levels_as_tunings(void **state) {
     json_decref(document);
 }
 
+static void a_job_may_be_larger_than_the_default_limit(void **state) {
+    (void)state;
+    char wide[512];
+    write_file(wide, "wide.json",
+               "{\"name\": \"wide\", \"sources\": [{\"id\": \"s\", \"unit_rate\": 2000}],"
+               " \"operators\": [{\"id\": \"m\", \"upstream\": [\"s\"],"
+               " \"curve\": {\"linear\": 100}}], \"max_parallelism\": 300}");
+    struct kt_process_result result =
+        SIMULATE("--job", wide, "--policy", "ds2", "--permutations", "1", "--json");
+    json_t *document = document_of(&result);
+    const json_t *entry = json_array_get(json_object_get(document, "policies"), 0);
+    assert_true(json_number_value(json_object_get(entry, "max_cores")) > 128);
+    json_decref(document);
+}
+
 static void a_configuration_of_ones_own_limits_every_method(void **state) {
     (void)state;
     struct kt_process_result result = SIMULATE("--job", job_path, "--policy", "ds2,conttune",
@@ -271,6 +286,7 @@ int main(void) {
         cmocka_unit_test(each_job_and_method_is_an_entry_with_every_field),
         cmocka_unit_test(the_standard_error_is_that_of_the_permutations_mean),
         cmocka_unit_test(rates_over_time_count_their_levels_as_tunings),
+        cmocka_unit_test(a_job_may_be_larger_than_the_default_limit),
         cmocka_unit_test(a_configuration_of_ones_own_limits_every_method),
         cmocka_unit_test(noise_on_the_command_line_replaces_the_jobs),
         cmocka_unit_test(tables_show_the_papers_figures_below_ours),

@@ -80,7 +80,18 @@ bool kt_cbo_predict(struct kt_gp *gp, const struct kt_history_point *history, si
 struct surrogate {
     const struct kt_gp *gp;
     struct kt_scaling *scaling; /* NULL: gp it is */
+    double unit;                /* records/s in which scaling counts */
 };
+
+static void predict(const struct surrogate *f, int32_t p, double *mean, double *stddev) {
+    if (f->scaling == NULL) {
+        kt_gp_predict(f->gp, p, mean, stddev);
+        return;
+    }
+    kt_scaling_predict(f->scaling, p, mean, stddev);
+    *mean *= f->unit;
+    *stddev *= f->unit;
+}
 
 static double mean_at(const struct surrogate *f, int32_t p) {
     if (f->scaling == NULL) {
@@ -88,16 +99,8 @@ static double mean_at(const struct surrogate *f, int32_t p) {
     }
     double mean = 0;
     double stddev = 0;
-    kt_scaling_predict(f->scaling, p, &mean, &stddev);
+    predict(f, p, &mean, &stddev);
     return mean;
-}
-
-static void predict(const struct surrogate *f, int32_t p, double *mean, double *stddev) {
-    if (f->scaling == NULL) {
-        kt_gp_predict(f->gp, p, mean, stddev);
-    } else {
-        kt_scaling_predict(f->scaling, p, mean, stddev);
-    }
 }
 
 /* Pr[f(p) ≥ λ]; rbf: Φ((μ − λ) / σ). */
@@ -106,7 +109,7 @@ static double keeps_up(const struct surrogate *f, int32_t p, double lambda) {
         return 1;
     }
     if (f->scaling != NULL) {
-        return kt_scaling_keeps_up(f->scaling, p, lambda);
+        return kt_scaling_keeps_up(f->scaling, p, lambda / f->unit);
     }
     double mean = 0;
     double stddev = 0;
@@ -213,7 +216,8 @@ static bool answer_surrogate(const struct surrogate *f, const struct kt_cbo_ques
 enum kt_err kt_cbo_solve(struct kt_gp *gp, const struct kt_cbo_question *question,
                          struct kt_cbo_answer *answer, struct kt_error *error) {
     *answer = (struct kt_cbo_answer){.method = KT_METHOD_KEEP, .parallelism = question->present};
-    const struct surrogate f = {.gp = gp, .scaling = question->scaling};
+    const struct surrogate f = {
+        .gp = gp, .scaling = question->scaling, .unit = question->scaling_unit};
     if (question->points > 0 && question->scaling == NULL) {
         double x[KT_GP_POINTS_MAX];
         double y[KT_GP_POINTS_MAX];

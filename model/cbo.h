@@ -33,6 +33,7 @@ struct kt_cbo_question {
     enum kt_cbo_acquisition acquisition;
     struct kt_scaling *scaling; /* conditioned on this operator, it is the surrogate; NULL: `rbf`,
                                    fitted to the history */
+    double scaling_unit;        /* > 0, with scaling: records/s in which it counts */
     double ability;             /* PA measured at `present` in this window, records/s; 0: unknown */
     double ability_floor; /* what PA at `present` is at least, where it could not be measured (too
                              little busy); 0: unknown */

@@ -337,7 +337,7 @@ static int32_t slow_cei(const struct kt_cbo_question *q) {
         const double lambda = p < q->present ? q->lambda_lower : q->lambda;
         double probability = 0;
         if (q->scaling != NULL) {
-            probability = kt_scaling_keeps_up(q->scaling, p, lambda);
+            probability = kt_scaling_keeps_up(q->scaling, p, lambda / q->scaling_unit);
         } else {
             double mean = 0;
             double stddev = 0;
@@ -404,7 +404,7 @@ static int32_t slow_scaling_mean(const struct kt_cbo_question *q) {
         double mean = 0;
         double stddev = 0;
         kt_scaling_predict(q->scaling, p, &mean, &stddev);
-        if (mean >= (p < q->present ? q->lambda_lower : q->lambda)) {
+        if (mean * q->scaling_unit >= (p < q->present ? q->lambda_lower : q->lambda)) {
             return p;
         }
     }
@@ -427,7 +427,7 @@ static void the_scaling_surrogate_answers_in_place_of_rbf(void **state) {
                                                       .generation = (int64_t)i,
                                                       .window_end_ms = 60000 * (int64_t)i,
                                                       .observations = 1,
-                                                      .ability = points[i].ability,
+                                                      .ability = points[i].ability / gamma,
                                                       .weight = 0.8};
         }
         const struct kt_scaling_question seen = {.groups = groups, .count = n};
@@ -440,7 +440,8 @@ static void the_scaling_surrogate_answers_in_place_of_rbf(void **state) {
                                     .cap = 20 + rand() % 60,
                                     .alpha = rand() % 5,
                                     .acquisition = round % 2 == 0 ? KT_CBO_MEAN : KT_CBO_CEI,
-                                    .scaling = scaling};
+                                    .scaling = scaling,
+                                    .scaling_unit = gamma};
         q.lambda_lower = q.lambda * 1.03;
         expect_answer(&q, round % 2 == 0 ? slow_scaling_mean(&q) : slow_cei(&q), by_method);
         assert_false(solve(q).fitted);

@@ -237,8 +237,9 @@ static void bad_values_tell_what_was_expected(void **state) {
          "f.ini:2: [gate] span_min: expected a number from 0 to 1, got 'nan'\n"},
         {"[policy]\ndry_run = yes\n",
          "f.ini:2: [policy] dry_run: expected true or false, got 'yes'\n"},
-        {"[policy]\npolicy = ds3\n", "f.ini:2: [policy] policy: expected one of kontune, conttune, ds2, "
-                                     "big-ds2, dhalion, dragster, random, got 'ds3'\n"},
+        {"[policy]\npolicy = ds3\n",
+         "f.ini:2: [policy] policy: expected one of kontune, conttune, ds2, "
+         "big-ds2, dhalion, dragster, random, got 'ds3'\n"},
         {"[policy]\nsurrogate = cubic\n",
          "f.ini:2: [policy] surrogate: expected one of rbf, scaling, got 'cubic'\n"},
         {"[worker]\nstate_dir =\n",

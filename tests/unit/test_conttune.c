@@ -320,6 +320,67 @@ static void the_acquisition_is_the_settings(void **state) {
     assert_int_equal(d.operators.items[1].method, KT_METHOD_SURROGATE);
 }
 
+/* op1 of PA(p) = 100 p / (1 + .02 (p − 1)), seen at 1, 4, 8 and 16, which it runs with, at 800/s.
+ */
+static void make_seen(struct kt_test_job *job, struct kt_observation_group *groups) {
+    static const int32_t tried[] = {1, 4, 8, 16};
+    init_conttune(job, 2);
+    job->evidence.phase = KT_PHASE_SMALL;
+    job->evidence.settings.surrogate = KT_STR("scaling");
+    job->operators[1].parallelism = 16;
+    kt_test_job_measure(job, 0, 800, 0.85);
+    kt_test_job_measure(job, 1, 800, 0.65);
+    for (size_t i = 0; i < 4; i++) {
+        const double ability = 100.0 * tried[i] / (1 + .02 * (tried[i] - 1));
+        kt_test_job_learn(job, 1, tried[i], ability);
+        groups[i] = (struct kt_observation_group){.parallelism = tried[i],
+                                                  .generation = (int64_t)i,
+                                                  .window_end_ms = 60000 * ((int64_t)i + 1),
+                                                  .observations = 1,
+                                                  .ability = ability,
+                                                  .weight = 0.6};
+    }
+    job->evidence.generation = 3;
+    job->operators[1].groups.items = groups;
+    job->operators[1].groups.count = 4;
+}
+
+static void the_surrogate_is_the_settings(void **state) {
+    (void)state;
+    static struct kt_test_job job;
+    struct kt_observation_group groups[4];
+    make_seen(&job, groups);
+    struct kt_decision d = kt_test_decide(&job.evidence);
+    const struct kt_operator_decision *op = &d.operators.items[1];
+    /* 9 do 776, 10 do 847; 827 are asked for below the present parallelism */
+    assert_int_equal(op->to, 10);
+    assert_int_equal(op->method, KT_METHOD_SURROGATE);
+    assert_int_equal(op->nearest_observed, 8);
+    assert_true(kt_str_equal(op->surrogate.name, KT_STR("scaling")));
+    assert_true(KT_HAS(&op->surrogate, KT_FIT_LAW));
+    assert_false(KT_HAS(&op->surrogate, KT_FIT_LENGTH_SCALE));
+    assert_true(op->keeps_up_probability > 0.9 && op->keeps_up_probability <= 1);
+    job.evidence.settings.alpha = 1;
+    d = kt_test_decide(&job.evidence);
+    assert_int_equal(d.operators.items[1].method, KT_METHOD_LINEAR);
+    job.evidence.settings.surrogate = KT_STR("rbf");
+    d = kt_test_decide(&job.evidence);
+    assert_true(kt_str_equal(d.operators.items[1].surrogate.name, KT_STR("rbf")));
+}
+
+static void an_operator_without_a_scaling_fit_is_answered_linearly(void **state) {
+    (void)state;
+    static struct kt_test_job job;
+    struct kt_observation_group groups[4];
+    make_seen(&job, groups);
+    job.operators[1].groups.count = 0;
+    job.evidence.settings.busy_min = 0;
+    kt_test_job_measure(&job, 1, 0, 0);
+    const struct kt_decision d = kt_test_decide(&job.evidence);
+    assert_int_not_equal(d.operators.items[1].method, KT_METHOD_SURROGATE);
+    assert_false(KT_HAS(&d.operators.items[1], KT_OPDEC_SURROGATE));
+}
+
 /* ---- the closed loop ------------------------------------------------------------------------ */
 
 /* Sufficient, and at most one subtask per operator above the smallest that is: the search ends
@@ -460,6 +521,8 @@ int main(void) {
         cmocka_unit_test(an_operator_that_does_not_measure_itself_is_left_as_it_is),
         cmocka_unit_test(an_operator_too_idle_to_measure_shrinks_by_a_bound_only),
         cmocka_unit_test(the_acquisition_is_the_settings),
+        cmocka_unit_test(the_surrogate_is_the_settings),
+        cmocka_unit_test(an_operator_without_a_scaling_fit_is_answered_linearly),
         cmocka_unit_test(from_one_subtask_each_policy_finds_what_is_enough_and_stays),
         cmocka_unit_test(a_changing_load_is_followed_with_what_was_learned),
         cmocka_unit_test(noise_and_restarts_do_not_make_it_flap),

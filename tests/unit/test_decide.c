@@ -391,6 +391,8 @@ static void random_job(struct kt_test_job *job, uint64_t seed) {
         kt_str_of(kt_policies[below(s, (int32_t)kt_policies_count)]->name);
     job->evidence.settings.alpha = below(s, 5);
     job->evidence.settings.keep_up_rule = below(s, 4) == 0;
+    job->evidence.settings.surrogate = below(s, 2) == 0 ? KT_STR("rbf") : KT_STR("scaling");
+    job->evidence.settings.acquisition = below(s, 2) == 0 ? KT_STR("mean") : KT_STR("cei");
     job->evidence.settings.busy_min = below(s, 3) == 0 ? 0 : 0.02;
     job->evidence.phase = below(s, 3);
     job->evidence.parallelism_peak = below(s, 100);

@@ -93,7 +93,7 @@ static void put_figures(const struct page *page, const struct kt_text_table *tab
     if (page->over_time) {
         kt_text_table_put(table, row, column, "%.1f / %.0f / %.1f%s", mean.reconfigurations,
                           mean.under_provisioned_s, mean.surplus_percent, mark);
-    } else if (mean.per_tuning_error > 0.0) {
+    } else if (mean.permutations > 1.0) {
         kt_text_table_put(table, row, column, "%.3f ± %.3f / %.2f / %.1f%s", mean.per_tuning,
                           mean.per_tuning_error, mean.under_provisioned, mean.surplus_percent,
                           mark);

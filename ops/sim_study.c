@@ -330,7 +330,7 @@ struct kt_sim_mean kt_sim_results_mean_of_all(const struct kt_sim_results *resul
     double variance = 0.0;
     for (int s = 0; s < results->scenarios; s++) {
         const struct kt_sim_mean one = kt_sim_results_mean(results, study, s, method);
-        all.permutations += one.permutations;
+        all.permutations = one.permutations;
         all.tunings += one.tunings;
         all.reconfigurations += one.reconfigurations;
         all.per_tuning += one.per_tuning;

@@ -89,7 +89,7 @@ void kt_sim_results_free(struct kt_sim_results *results);
 
 /* Mean over the permutations, or over several scenarios of one method (each weighs the same). */
 struct kt_sim_mean {
-    double permutations; /* runs that it is the mean of */
+    double permutations; /* runs of each scenario */
     double tunings;
     double reconfigurations;
     double per_tuning;       /* reconfigurations */

@@ -57,7 +57,7 @@ static double value_of(const struct kt_sim_mean *mean, int measure) {
 static void put_value(const struct kt_text_table *table, int row, int column,
                       const struct kt_sim_mean *mean, int measure) {
     const double value = value_of(mean, measure);
-    if (measure == KT_SIM_PER_TUNING && mean->per_tuning_error > 0.0) {
+    if (measure == KT_SIM_PER_TUNING && mean->permutations > 1.0) {
         kt_text_table_put(table, row, column, "%.2f ± %.2f", value, mean->per_tuning_error);
     } else {
         kt_text_table_put(table, row, column, "%.*f", measures[measure].decimals, value);

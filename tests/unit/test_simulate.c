@@ -76,18 +76,19 @@ static json_t *document_of(struct kt_process_result *result) {
     return document;
 }
 
+static struct kt_process_result run_paper(const char *seed, const char *threads) {
+    struct kt_process_result result =
+        SIMULATE("--suite", "paper", "--policy", "kontune,ds2", "--permutations", "1", "--seed",
+                 seed, "--jobs", threads);
+    assert_int_equal(result.status, 0);
+    return result;
+}
+
 static void the_same_seed_gives_the_same_bytes_with_any_number_of_threads(void **state) {
     (void)state;
-    struct kt_process_result one = SIMULATE("--suite", "paper", "--policy", "ds2,conttune:alpha=0",
-                                            "--permutations", "2", "--seed", "5", "--jobs", "1");
-    struct kt_process_result three =
-        SIMULATE("--suite", "paper", "--policy", "ds2,conttune:alpha=0", "--permutations", "2",
-                 "--seed", "5", "--jobs", "3");
-    struct kt_process_result other =
-        SIMULATE("--suite", "paper", "--policy", "ds2,conttune:alpha=0", "--permutations", "2",
-                 "--seed", "6", "--jobs", "3");
-    assert_int_equal(one.status, 0);
-    assert_int_equal(three.status, 0);
+    struct kt_process_result one = run_paper("5", "1");
+    struct kt_process_result three = run_paper("5", "3");
+    struct kt_process_result other = run_paper("6", "3");
     assert_string_equal(one.out, three.out);
     assert_string_not_equal(one.out, other.out);
     kt_process_result_free(&one);

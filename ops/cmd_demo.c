@@ -160,7 +160,7 @@ static enum kt_err write_config(const struct demo *demo, struct kt_error *error)
         "commit_interval_ms = 1000\n"
         "stats_interval_ms = 10000\n"
         "\n[policy]\n"
-        "policy = conttune\n"
+        "policy = kontune\n"
         "\n[kafka]\n"
         "bootstrap.servers = %s\n"
         "fetch.wait.max.ms = 10\n",

@@ -58,17 +58,25 @@ static int suggest_operator(const struct kt_cli *cli, const struct arguments *a)
     if (a->current == 0) {
         return kt_cli_misuse(cli, "--history needs --current");
     }
+    const bool kontune = strcmp(a->policy, "kontune") == 0;
     const bool linear = strcmp(a->policy, "ds2") == 0;
-    if (!linear && strcmp(a->policy, "conttune") != 0) {
-        return kt_cli_misuse(cli, "--policy: expected conttune or ds2, got '%s'", a->policy);
+    if (!kontune && !linear && strcmp(a->policy, "conttune") != 0) {
+        return kt_cli_misuse(cli, "--policy: expected kontune, conttune or ds2, got '%s'",
+                             a->policy);
     }
-    if (strcmp(a->surrogate, "rbf") != 0) {
-        return kt_cli_misuse(cli, "--surrogate: expected rbf, got '%s'", a->surrogate);
+    const bool scaling = a->surrogate == NULL ? kontune : strcmp(a->surrogate, "scaling") == 0;
+    if (a->surrogate != NULL && !scaling && strcmp(a->surrogate, "rbf") != 0) {
+        return kt_cli_misuse(cli, "--surrogate: expected scaling or rbf, got '%s'", a->surrogate);
+    }
+    if (kontune && !scaling) {
+        return kt_cli_misuse(cli, "--policy kontune takes no surrogate but scaling");
     }
     const struct kt_suggest_operator question = {.history_path = a->history,
                                                  .rate = a->rate,
                                                  .current = (int32_t)a->current,
+                                                 .kontune = kontune,
                                                  .linear = linear,
+                                                 .scaling = scaling,
                                                  .alpha = (int32_t)a->alpha,
                                                  .top_k = (int32_t)a->top_k,
                                                  .max_parallelism = (int32_t)a->max_parallelism,
@@ -81,7 +89,6 @@ int kt_cmd_suggest(int argc, char **argv) {
     struct kt_settings settings;
     kt_settings_default(&settings);
     struct arguments a = {.policy = NULL,
-                          .surrogate = "rbf",
                           .rate = -1,
                           .alpha = settings.defaults.policy.alpha,
                           .top_k = settings.defaults.policy.top_k,
@@ -106,8 +113,11 @@ int kt_cmd_suggest(int argc, char **argv) {
         {.name = "policy",
          .text = &a.policy,
          .argument = "NAME",
-         .meaning = "conttune (default) or ds2"},
-        {.name = "surrogate", .text = &a.surrogate, .argument = "NAME", .meaning = "rbf (default)"},
+         .meaning = "kontune (default), conttune or ds2"},
+        {.name = "surrogate",
+         .text = &a.surrogate,
+         .argument = "NAME",
+         .meaning = "scaling or rbf; conttune's default is rbf, kontune takes scaling"},
         {.name = "alpha",
          .integer = &a.alpha,
          .integer_min = 0,
@@ -152,7 +162,7 @@ int kt_cmd_suggest(int argc, char **argv) {
         return status;
     }
     if (a.policy == NULL) {
-        a.policy = a.ds2_log != NULL ? "ds2" : "conttune";
+        a.policy = a.ds2_log != NULL ? "ds2" : "kontune";
     }
     return a.ds2_log != NULL ? suggest_job(&cli, &a) : suggest_operator(&cli, &a);
 }

@@ -14,15 +14,17 @@ struct kt_suggest_operator {
     const char *history_path; /* CSV: parallelism,processing_ability; oldest first; "-": stdin */
     double rate;              /* records/s to keep up with, ≥ 0 */
     int32_t current;          /* parallelism that runs now */
-    bool linear;              /* DS2's answer instead of the surrogate's */
+    bool kontune;             /* the policy kontune's answer to a new load */
+    bool linear;              /* else DS2's answer instead of conttune's */
+    bool scaling;             /* else conttune asks `scaling` instead of `rbf` */
     int32_t alpha;
     int32_t top_k;
     int32_t max_parallelism;
     bool json;
 };
 
-/* Answers by the code that decides in the worker (model/cbo.h). Errors of the file begin with file
- * and line. */
+/* Answers by the code that decides in the worker (model/acquire.h, model/cbo.h). Errors of the file
+ * begin with file and line. */
 KT_MUST_CHECK enum kt_err kt_suggest_operator(const struct kt_suggest_operator *question, FILE *out,
                                               struct kt_error *error);
 

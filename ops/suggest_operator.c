@@ -3,147 +3,19 @@
  * observations. */
 #include "ops/suggest.h"
 
+#include "model/acquire.h"
 #include "model/cbo.h"
-#include "model/evidence_check.h"
+#include "model/operator_fit.h"
 #include "model/say.h"
-#include "ops/csv.h"
+#include "model/settings.h"
+#include "ops/suggest_table.h"
 #include "schemas/codec.h"
 #include "schemas/metric_event.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* ---- the table ------------------------------------------------------------------------------ */
-
-/* The newest observations at one parallelism, in a ring of top_k. */
-struct seen {
-    int32_t parallelism;
-    size_t ring;   /* number of its ring */
-    int64_t count; /* ever seen */
-};
-
-struct table {
-    struct seen seen[KT_HISTORY_POINTS_MAX]; /* ascending parallelism */
-    size_t count;
-    int32_t top_k;
-    double *rings;    /* KT_HISTORY_POINTS_MAX of them */
-    char vertex[128]; /* the operator of the rows so far, where the table says it */
-};
-
-static double *ring_of(const struct table *table, const struct seen *seen) {
-    return table->rings + seen->ring * (size_t)table->top_k;
-}
-
-static enum kt_err table_add(struct table *table, const struct kt_csv *csv, int32_t parallelism,
-                             double ability, struct kt_error *error) {
-    size_t at = 0;
-    while (at < table->count && table->seen[at].parallelism < parallelism) {
-        at++;
-    }
-    if (at == table->count || table->seen[at].parallelism != parallelism) {
-        if (table->count == KT_HISTORY_POINTS_MAX) {
-            return kt_csv_fail(csv, error, "expected at most %d different parallelisms",
-                               KT_HISTORY_POINTS_MAX);
-        }
-        memmove(&table->seen[at + 1], &table->seen[at],
-                (table->count - at) * sizeof table->seen[0]);
-        table->seen[at] = (struct seen){.parallelism = parallelism, .ring = table->count};
-        table->count++;
-    }
-    struct seen *seen = &table->seen[at];
-    ring_of(table, seen)[seen->count++ % table->top_k] = ability;
-    return KT_ERR_OK;
-}
-
-/* A table of several operators (as `history export` writes it) has no one answer. */
-static enum kt_err check_vertex(struct table *table, const struct kt_csv *csv, int column,
-                                bool first, struct kt_error *error) {
-    if (column < 0) {
-        return KT_ERR_OK;
-    }
-    const struct kt_str vertex = kt_csv_field(csv, column);
-    if (first) {
-        snprintf(table->vertex, sizeof table->vertex, "%.*s", KT_STR_ARG(vertex));
-        return KT_ERR_OK;
-    }
-    const size_t len =
-        vertex.len < sizeof table->vertex - 1 ? vertex.len : sizeof table->vertex - 1;
-    if (strlen(table->vertex) != len || memcmp(table->vertex, vertex.data, len) != 0) {
-        return kt_csv_fail(csv, error,
-                           "expected one operator, got '%.*s' after '%s'; `kontune history export "
-                           "--operator ID` gives one",
-                           KT_STR_ARG(vertex), table->vertex);
-    }
-    return KT_ERR_OK;
-}
-
-static enum kt_err read_rows(struct kt_csv *csv, struct table *table, struct kt_error *error) {
-    const int column_p = kt_csv_column(csv, "parallelism");
-    const int column_ability = kt_csv_column(csv, "processing_ability");
-    const int column_vertex = kt_csv_column(csv, "vertex_id");
-    if (column_p < 0 || column_ability < 0) {
-        return kt_csv_fail(csv, error,
-                           "expected the columns parallelism and processing_ability in the header");
-    }
-    enum kt_err err = KT_ERR_OK;
-    while ((err = kt_csv_next(csv, error)) == KT_ERR_OK) {
-        int64_t parallelism = 0;
-        double ability = 0;
-        err = check_vertex(table, csv, column_vertex, table->count == 0, error);
-        if (err == KT_ERR_OK) {
-            err = kt_csv_integer(csv, column_p, 1, KT_PARALLELISM_MAX, &parallelism, error);
-        }
-        if (err == KT_ERR_OK) {
-            err = kt_csv_number(csv, column_ability, 0, KT_MEASURE_MAX, &ability, error);
-        }
-        if (err == KT_ERR_OK && ability <= 0) {
-            err = kt_csv_fail(csv, error, "processing_ability: expected a number above 0");
-        }
-        if (err == KT_ERR_OK) {
-            err = table_add(table, csv, (int32_t)parallelism, ability, error);
-        }
-        if (err != KT_ERR_OK) {
-            return err;
-        }
-    }
-    return err == KT_ERR_NOT_FOUND ? KT_ERR_OK : err;
-}
-
-/* Reads the file into means of the newest top_k per parallelism. */
-static enum kt_err read_history(const struct kt_suggest_operator *question,
-                                struct kt_history_point *points, size_t *count,
-                                struct kt_error *error) {
-    struct table table = {.top_k = question->top_k};
-    table.rings = calloc((size_t)table.top_k * KT_HISTORY_POINTS_MAX, sizeof *table.rings);
-    if (table.rings == NULL) {
-        return kt_fail(error, KT_ERR_NOMEM, "out of memory");
-    }
-    struct kt_csv *csv = NULL;
-    enum kt_err err = kt_csv_open(question->history_path, &csv, error);
-    if (err != KT_ERR_OK) {
-        free(table.rings);
-        return err;
-    }
-    err = read_rows(csv, &table, error);
-    for (size_t i = 0; i < table.count && err == KT_ERR_OK; i++) {
-        const struct seen *seen = &table.seen[i];
-        const int64_t newest = seen->count < table.top_k ? seen->count : table.top_k;
-        double sum = 0;
-        for (int64_t k = 0; k < newest; k++) {
-            sum += ring_of(&table, seen)[k];
-        }
-        points[i] = (struct kt_history_point){.parallelism = seen->parallelism,
-                                              .ability = sum / (double)newest,
-                                              .observations = (int32_t)newest};
-    }
-    *count = table.count;
-    if (err == KT_ERR_OK && table.count == 0) {
-        err = kt_csv_fail(csv, error, "expected at least one observation");
-    }
-    free(table.rings);
-    kt_csv_close(csv);
-    return err;
-}
+#define RATE_LEAST 1e-9 /* asked of the surrogate, which knows no λ of 0 */
 
 /* ---- the answer ----------------------------------------------------------------------------- */
 
@@ -151,7 +23,29 @@ struct suggestion {
     struct kt_cbo_answer answer; /* at the parallelism that the limit leaves */
     int32_t wanted;              /* before the limit */
     bool limited;
+    bool scaling; /* the surrogate that was asked is `scaling`: */
+    struct kt_scaling_fit fit;
+    double unit;  /* records/s that the surrogate counts in */
+    bool reached; /* of kontune: some parallelism is likely to keep up */
 };
+
+/* The operator of the table as evidence has one. */
+static void pose(const struct kt_suggest_operator *question, struct kt_suggest_table *table,
+                 struct kt_evidence *evidence, struct kt_operator_evidence *op) {
+    struct kt_settings settings;
+    kt_settings_default(&settings);
+    *op = (struct kt_operator_evidence){.vertex_id = KT_STR("of the table"),
+                                        .parallelism = question->current,
+                                        .min_allowed = 1,
+                                        .max_allowed = question->max_parallelism};
+    op->history.items = table->points;
+    op->history.count = table->points_count;
+    op->groups.items = table->groups;
+    op->groups.count = table->groups_count;
+    *evidence = (struct kt_evidence){.settings = settings.defaults.policy};
+    evidence->operators.items = op;
+    evidence->operators.count = 1;
+}
 
 static double ability_at(const struct kt_history_point *points, size_t count, int32_t p) {
     for (size_t i = 0; i < count; i++) {
@@ -177,7 +71,7 @@ static void limit(const struct kt_suggest_operator *question, struct kt_gp *gp,
     answer->distance = abs(answer->parallelism - answer->nearest_observed);
     if (answer->method == KT_METHOD_LINEAR) {
         answer->predicted_ability *= (double)answer->parallelism / suggestion->wanted;
-    } else if (answer->method == KT_METHOD_SURROGATE &&
+    } else if (answer->method == KT_METHOD_SURROGATE && !suggestion->scaling &&
                !kt_cbo_predict(gp, points, count, answer->params, answer->parallelism,
                                &answer->predicted_ability, &answer->predicted_stddev)) {
         answer->predicted_ability = 0;
@@ -185,13 +79,27 @@ static void limit(const struct kt_suggest_operator *question, struct kt_gp *gp,
     }
 }
 
-static enum kt_err solve(const struct kt_suggest_operator *question,
-                         const struct kt_history_point *points, size_t count,
-                         struct suggestion *suggestion, struct kt_error *error) {
+static enum kt_err solve_cbo(const struct kt_suggest_operator *question,
+                             struct kt_suggest_table *table, struct kt_scaling *scaling,
+                             struct suggestion *suggestion, struct kt_error *error) {
     struct kt_gp *gp = kt_gp_new();
     if (gp == NULL) {
         return kt_fail(error, KT_ERR_NOMEM, "out of memory");
     }
+    enum kt_err err = KT_ERR_OK;
+    suggestion->scaling = question->scaling && !question->linear;
+    suggestion->unit = 1;
+    if (suggestion->scaling) {
+        struct kt_evidence evidence;
+        struct kt_operator_evidence op;
+        struct kt_operator_fit fit;
+        pose(question, table, &evidence, &op);
+        err = kt_operator_fit(scaling, &evidence, &op, &fit, error);
+        suggestion->fit = fit.fit;
+        suggestion->unit = fit.unit;
+    }
+    const struct kt_history_point *points = table->points;
+    const size_t count = table->points_count;
     const struct kt_cbo_question q = {
         .history = points,
         .points = question->linear ? 0 : count,
@@ -200,8 +108,12 @@ static enum kt_err solve(const struct kt_suggest_operator *question,
         .present = question->current,
         .cap = question->max_parallelism,
         .alpha = question->alpha,
+        .scaling = suggestion->scaling ? scaling : NULL,
+        .scaling_unit = suggestion->unit,
         .ability = ability_at(points, count, question->current)};
-    enum kt_err err = kt_cbo_solve(gp, &q, &suggestion->answer, error);
+    if (err == KT_ERR_OK) {
+        err = kt_cbo_solve(gp, &q, &suggestion->answer, error);
+    }
     if (err == KT_ERR_OK) {
         struct kt_cbo_answer *answer = &suggestion->answer;
         answer->nearest_observed = kt_cbo_nearest(points, count, answer->parallelism);
@@ -209,6 +121,82 @@ static enum kt_err solve(const struct kt_suggest_operator *question,
         limit(question, gp, points, count, suggestion);
     }
     kt_gp_free(gp);
+    return err;
+}
+
+/* As the policy decides on a load that is new to it, of a parallelism of which nothing is proven.
+ */
+static enum kt_err solve_kontune(const struct kt_suggest_operator *question,
+                                 struct kt_suggest_table *table, struct kt_scaling *scaling,
+                                 struct suggestion *suggestion, struct kt_error *error) {
+    struct kt_evidence evidence;
+    struct kt_operator_evidence op;
+    struct kt_operator_fit fit;
+    pose(question, table, &evidence, &op);
+    enum kt_err err = kt_operator_fit(scaling, &evidence, &op, &fit, error);
+    if (err != KT_ERR_OK) {
+        return err;
+    }
+    int32_t tried_max = question->current;
+    for (size_t i = 0; i < table->points_count; i++) {
+        tried_max =
+            table->points[i].parallelism > tried_max ? table->points[i].parallelism : tried_max;
+    }
+    const struct kt_acquire_question asked = {.lambda = fmax(question->rate / fit.unit, RATE_LEAST),
+                                              .unit = fit.unit,
+                                              .present = question->current,
+                                              .lo = 1,
+                                              .hi = question->max_parallelism,
+                                              .tried_max = tried_max,
+                                              .keep_up = KT_KEEP_UP_UNKNOWN,
+                                              .probability = evidence.settings.keep_up_probability,
+                                              .trim_probability =
+                                                  evidence.settings.trim_probability,
+                                              .gain_min = evidence.settings.gain_min};
+    const struct kt_acquire_answer answer = kt_acquire(scaling, &asked);
+    const bool moves = answer.under || answer.target.parallelism < question->current;
+    const struct kt_acquire_option *option = moves ? &answer.target : &answer.present;
+    suggestion->scaling = true;
+    suggestion->fit = fit.fit;
+    suggestion->unit = fit.unit;
+    suggestion->reached = answer.reached;
+    suggestion->wanted = option->parallelism;
+    suggestion->answer = (struct kt_cbo_answer){.method = KT_METHOD_SURROGATE,
+                                                .parallelism = option->parallelism,
+                                                .predicted_ability = option->ability,
+                                                .predicted_stddev = option->stddev,
+                                                .keeps_up = option->probability};
+    suggestion->limited = option->parallelism > question->max_parallelism; /* what runs now is */
+    if (suggestion->limited) {
+        suggestion->answer.parallelism = question->max_parallelism;
+    }
+    suggestion->answer.nearest_observed =
+        kt_cbo_nearest(table->points, table->points_count, suggestion->answer.parallelism);
+    suggestion->answer.distance =
+        abs(suggestion->answer.parallelism - suggestion->answer.nearest_observed);
+    return KT_ERR_OK;
+}
+
+static enum kt_err solve(const struct kt_suggest_operator *question, struct kt_suggest_table *table,
+                         struct suggestion *suggestion, struct kt_error *error) {
+    struct kt_scaling *scaling = kt_scaling_new(&kt_scaling_model_default);
+    if (scaling == NULL) {
+        return kt_fail(error, KT_ERR_NOMEM, "out of memory");
+    }
+    enum kt_err err = question->kontune ? solve_kontune(question, table, scaling, suggestion, error)
+                                        : solve_cbo(question, table, scaling, suggestion, error);
+    if (err == KT_ERR_OK && suggestion->limited && suggestion->scaling &&
+        suggestion->answer.method == KT_METHOD_SURROGATE) {
+        struct kt_cbo_answer *answer = &suggestion->answer;
+        const double unit = suggestion->unit;
+        kt_scaling_predict(scaling, answer->parallelism, &answer->predicted_ability,
+                           &answer->predicted_stddev);
+        answer->predicted_ability *= unit;
+        answer->predicted_stddev *= unit;
+        answer->keeps_up = kt_scaling_keeps_up(scaling, answer->parallelism,
+                                               fmax(question->rate / unit, RATE_LEAST));
+    }
+    kt_scaling_free(scaling);
     return err;
 }
 
@@ -246,6 +234,18 @@ static enum kt_err print_json(const struct suggestion *s, FILE *out, struct kt_e
     if (!bad && s->limited) {
         bad |= json_object_set_new(document, "limits", json_pack("[s]", "MAX_PARALLELISM"));
     }
+    if (!bad && s->scaling && a->method == KT_METHOD_SURROGATE) {
+        bad |= json_object_set_new(document, "keeps_up_probability", json_real(a->keeps_up));
+    }
+    if (!bad && s->scaling) {
+        char law[KT_LAW_TEXT_MAX];
+        kt_law_describe(s->fit.law, 0, law);
+        bad |= json_object_set_new(
+            document, "surrogate",
+            json_pack("{s:s, s:{s:s, s:f, s:f}, s:f}", "name", "scaling", "parameters", "law", law,
+                      "law_probability", s->fit.law_probability, "noise", s->fit.noise,
+                      "log_marginal_likelihood", s->fit.log_marginal_likelihood));
+    }
     if (!bad && a->fitted) {
         bad |= json_object_set_new(document, "surrogate",
                                    json_pack("{s:s, s:{s:f, s:f}, s:f}", "name", "rbf",
@@ -265,7 +265,11 @@ static void print_reason(const struct kt_suggest_operator *q, const struct sugge
                          FILE *out) {
     const struct kt_cbo_answer *a = &s->answer;
     const double rate = q->rate;
-    if (a->method == KT_METHOD_SURROGATE) {
+    if (q->kontune) {
+        fprintf(out, "%s: %d keeps up with %.*f records/s with a probability of %.2f\n",
+                s->reached ? "surrogate" : "no parallelism up to the maximum is likely to do",
+                a->parallelism, KT_SAY_RATE(rate), a->keeps_up);
+    } else if (a->method == KT_METHOD_SURROGATE) {
         fprintf(out,
                 "surrogate: %d is the smallest that it calls enough for %.*f records/s, and lies "
                 "within alpha = %d of an observation\n",
@@ -300,6 +304,14 @@ static enum kt_err print_text(const struct kt_suggest_operator *q, const struct 
     }
     fprintf(out, "nearest observed parallelism: %d (distance %d)\n", a->nearest_observed,
             a->distance);
+    if (s->scaling) {
+        char law[KT_LAW_TEXT_MAX];
+        kt_law_describe(s->fit.law, 0, law);
+        fprintf(out,
+                "surrogate scaling: %s (probability %.2f), noise %.1f %%, log marginal likelihood "
+                "%.6g\n",
+                law, s->fit.law_probability, s->fit.noise * 100, s->fit.log_marginal_likelihood);
+    }
     if (a->fitted) {
         fprintf(out,
                 "surrogate rbf: length scale %.4g, sigma_f %.4g, log marginal likelihood %.6g\n",
@@ -313,12 +325,11 @@ static enum kt_err print_text(const struct kt_suggest_operator *q, const struct 
 
 enum kt_err kt_suggest_operator(const struct kt_suggest_operator *question, FILE *out,
                                 struct kt_error *error) {
-    struct kt_history_point points[KT_HISTORY_POINTS_MAX];
-    size_t count = 0;
-    struct suggestion suggestion = {0};
-    enum kt_err err = read_history(question, points, &count, error);
+    struct kt_suggest_table table;
+    struct suggestion suggestion = {.limited = false};
+    enum kt_err err = kt_suggest_table_read(question->history_path, question->top_k, &table, error);
     if (err == KT_ERR_OK) {
-        err = solve(question, points, count, &suggestion, error);
+        err = solve(question, &table, &suggestion, error);
     }
     if (err != KT_ERR_OK) {
         return err;

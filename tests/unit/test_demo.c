@@ -46,7 +46,7 @@ static void assert_report_is_whole(const char *out, const char *folder) {
     if (wrong != NULL) {
         fail_msg("%s at %zu: %.60s", wrong, at, page.data + at);
     }
-    assert_non_null(strstr(page.data, "id=\"run-1\">\n<h2>conttune</h2>"));
+    assert_non_null(strstr(page.data, "id=\"run-1\">\n<h2>kontune</h2>"));
     assert_non_null(strstr(page.data, "<h2>ds2</h2>"));
     assert_non_null(strstr(page.data, ">aggregate</title>"));
     assert_non_null(strstr(page.data, "class=\"band blue\" d=\"M")); /* what it believed */

@@ -3,6 +3,7 @@
 #include "support/process.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -118,8 +119,8 @@ static void the_seeds_table_says_11(void **state) {
 
 static void alpha_zero_is_linear_as_ds2_is(void **state) {
     (void)state;
-    json_t *cache = parse(suggest("--history", TABLE, "--rate", "4e6", "--current", "26", "--alpha",
-                                  "0", "--json", NULL));
+    json_t *cache = parse(suggest("--policy", "conttune", "--history", TABLE, "--rate", "4e6",
+                                  "--current", "26", "--alpha", "0", "--json", NULL));
     json_t *ds2 = parse(suggest("--history", TABLE, "--rate", "4e6", "--current", "26", "--policy",
                                 "ds2", "--json", NULL));
     assert_method(cache, "linear");
@@ -151,8 +152,8 @@ static void columns_may_stand_anywhere_among_others(void **state) {
     (void)state;
     const char *path = write_file(
         0, "# made by hand\nvertex_id,processing_ability,note,parallelism\nm,1000,\"a, b\",1\n");
-    json_t *d =
-        parse(suggest("--history", path, "--rate", "1500", "--current", "1", "--json", NULL));
+    json_t *d = parse(suggest("--policy", "conttune", "--history", path, "--rate", "1500",
+                              "--current", "1", "--json", NULL));
     assert_true(number(d, "parallelism") == 2);
     assert_method(d, "linear");
     json_decref(d);
@@ -160,19 +161,22 @@ static void columns_may_stand_anywhere_among_others(void **state) {
 
 static void the_maximum_limits_the_answer(void **state) {
     (void)state;
-    json_t *d = parse(suggest("--history", TABLE, "--rate", "7e6", "--current", "26",
-                              "--max-parallelism", "20", "--json", NULL));
-    assert_true(number(d, "parallelism") == 20);
-    assert_method(d, "limited");
-    assert_string_equal(json_string_value(json_array_get(json_object_get(d, "limits"), 0)),
-                        "MAX_PARALLELISM");
-    json_decref(d);
+    static const char *const policies[] = {"kontune", "conttune"};
+    for (size_t i = 0; i < 2; i++) {
+        json_t *d = parse(suggest("--policy", policies[i], "--history", TABLE, "--rate", "7e6",
+                                  "--current", "26", "--max-parallelism", "20", "--json", NULL));
+        assert_true(number(d, "parallelism") == 20);
+        assert_method(d, "limited");
+        assert_string_equal(json_string_value(json_array_get(json_object_get(d, "limits"), 0)),
+                            "MAX_PARALLELISM");
+        json_decref(d);
+    }
 }
 
 static void without_an_observation_to_be_linear_from_it_stays(void **state) {
     (void)state;
-    json_t *d =
-        parse(suggest("--history", TABLE, "--rate", "9e9", "--current", "13", "--json", NULL));
+    json_t *d = parse(suggest("--policy", "conttune", "--history", TABLE, "--rate", "9e9",
+                              "--current", "13", "--json", NULL));
     assert_method(d, "keep");
     assert_true(number(d, "parallelism") == 13);
     assert_null(json_object_get(d, "predicted_ability"));
@@ -181,8 +185,8 @@ static void without_an_observation_to_be_linear_from_it_stays(void **state) {
 
 static void the_text_says_what_why_and_how_sure(void **state) {
     (void)state;
-    struct kt_process_result r =
-        suggest("--history", TABLE, "--rate", "4e6", "--current", "26", NULL);
+    struct kt_process_result r = suggest("--policy", "conttune", "--history", TABLE, "--rate",
+                                         "4e6", "--current", "26", NULL);
     assert_int_equal(r.status, 0);
     assert_non_null(strstr(r.out, "parallelism 11 (now 26)"));
     assert_non_null(
@@ -191,6 +195,60 @@ static void the_text_says_what_why_and_how_sure(void **state) {
     assert_non_null(strstr(r.out, " ± "));
     assert_non_null(strstr(r.out, "nearest observed parallelism: 10 (distance 1)"));
     kt_process_result_free(&r);
+}
+
+/* Without a word about the policy it is kontune that answers. */
+static void kontune_says_how_surely_its_answer_keeps_up(void **state) {
+    (void)state;
+    json_t *d =
+        parse(suggest("--history", TABLE, "--rate", "4e6", "--current", "26", "--json", NULL));
+    assert_true(number(d, "parallelism") == 12);
+    assert_method(d, "surrogate");
+    assert_true(number(d, "keeps_up_probability") > 0.99);
+    assert_true(fabs(number(d, "predicted_ability") / 4.2e6 - 1) < 0.02);
+    assert_true(number(d, "nearest_observed") == 10);
+    assert_true(number(d, "distance") == 2);
+    const json_t *surrogate = json_object_get(d, "surrogate");
+    assert_string_equal(json_string_value(json_object_get(surrogate, "name")), "scaling");
+    const json_t *parameters = json_object_get(surrogate, "parameters");
+    assert_non_null(json_string_value(json_object_get(parameters, "law")));
+    assert_true(number(parameters, "law_probability") > 0);
+    assert_true(number(parameters, "noise") > 0);
+    assert_true(json_is_real(json_object_get(surrogate, "log_marginal_likelihood")));
+    json_decref(d);
+    struct kt_process_result r =
+        suggest("--history", TABLE, "--rate", "4e6", "--current", "26", NULL);
+    assert_non_null(strstr(r.out, "surrogate: 12 keeps up with 4000000 records/s with a prob"));
+    kt_process_result_free(&r);
+}
+
+static void a_rate_that_nothing_reaches_is_said_to_be_one(void **state) {
+    (void)state;
+    struct kt_process_result r = suggest("--history", TABLE, "--rate", "9e9", "--current", "26",
+                                         "--max-parallelism", "40", NULL);
+    assert_int_equal(r.status, 0);
+    assert_non_null(strstr(r.out, "no parallelism up to the maximum is likely to do"));
+    assert_non_null(strstr(r.out, "with a probability of 0.00"));
+    kt_process_result_free(&r);
+}
+
+static void a_rate_of_zero_needs_one_subtask(void **state) {
+    (void)state;
+    json_t *d =
+        parse(suggest("--history", TABLE, "--rate", "0", "--current", "26", "--json", NULL));
+    assert_true(number(d, "parallelism") == 1);
+    json_decref(d);
+}
+
+static void conttune_may_ask_the_scaling_surrogate(void **state) {
+    (void)state;
+    json_t *d = parse(suggest("--policy", "conttune", "--surrogate", "scaling", "--history", TABLE,
+                              "--rate", "4e6", "--current", "26", "--json", NULL));
+    assert_true(number(d, "parallelism") == 12);
+    assert_true(number(d, "keeps_up_probability") > 0.9);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(d, "surrogate"), "name")),
+                        "scaling");
+    json_decref(d);
 }
 
 static void bad_tables_are_refused_by_line(void **state) {
@@ -249,10 +307,13 @@ static void bad_usage_has_status_2(void **state) {
     assert_failed(suggest("--history", TABLE, "--rate", "2", "--current", "0", NULL), 2, "current");
     assert_failed(
         suggest("--history", TABLE, "--rate", "2", "--current", "2", "--policy", "magic", NULL), 2,
-        "expected conttune or ds2, got 'magic'");
+        "expected kontune, conttune or ds2, got 'magic'");
     assert_failed(
         suggest("--history", TABLE, "--rate", "2", "--current", "2", "--surrogate", "x", NULL), 2,
-        "expected rbf, got 'x'");
+        "expected scaling or rbf, got 'x'");
+    assert_failed(
+        suggest("--history", TABLE, "--rate", "2", "--current", "2", "--surrogate", "rbf", NULL), 2,
+        "takes no surrogate but scaling");
     assert_failed(
         suggest("--history", TABLE, "--rate", "2", "--current", "2", "--top-k", "0", NULL), 2,
         "top-k");
@@ -342,6 +403,10 @@ int main(void) {
         cmocka_unit_test(the_maximum_limits_the_answer),
         cmocka_unit_test(without_an_observation_to_be_linear_from_it_stays),
         cmocka_unit_test(the_text_says_what_why_and_how_sure),
+        cmocka_unit_test(kontune_says_how_surely_its_answer_keeps_up),
+        cmocka_unit_test(a_rate_that_nothing_reaches_is_said_to_be_one),
+        cmocka_unit_test(a_rate_of_zero_needs_one_subtask),
+        cmocka_unit_test(conttune_may_ask_the_scaling_surrogate),
         cmocka_unit_test(bad_tables_are_refused_by_line),
         cmocka_unit_test(more_parallelisms_than_a_surrogate_takes_are_refused),
         cmocka_unit_test(bad_usage_has_status_2),

@@ -2,6 +2,7 @@
  * Warm start: the jobs of a cluster tell a new one how operators scale there. */
 #include "model/warm_start.h"
 
+#include "model/operator_fit.h"
 #include "model/policy.h"
 #include "model/scaling_question.h"
 #include "schemas/state.h"
@@ -90,10 +91,8 @@ static size_t count_telling(const struct kt_evidence *evidence) {
 /* The likelihoods of the laws under one operator; false where it cannot be fitted. */
 static bool likelihoods_of(struct kt_scaling *scaling, const struct kt_evidence *evidence,
                            const struct kt_operator_evidence *op, double *log_likelihood) {
-    double law_prior[KT_LAWS];
-    const struct kt_scaling_question question = kt_scaling_question_of(evidence, op, law_prior);
-    struct kt_scaling_fit fit;
-    if (kt_scaling_fit(scaling, &question, &fit, NULL) != KT_ERR_OK) {
+    struct kt_operator_fit fit;
+    if (kt_operator_fit(scaling, evidence, op, &fit, NULL) != KT_ERR_OK || !fit.fitted) {
         return false;
     }
     kt_scaling_law_likelihoods(scaling, log_likelihood);

@@ -58,7 +58,7 @@ enum kt_err kt_sim_changes_note(struct kt_sim_changes *changes, struct kt_sim_kn
         struct kt_job_state state;
         const enum kt_err err =
             kt_decode(changes->job_state, value, len, &changes->arena, &state, error);
-        if (err == KT_ERR_OK) {
+        if (err == KT_ERR_OK && kt_sim_is_job(spec, state.cluster, state.job_name)) {
             note_job_state(knowledge, &state);
         }
         return err;
@@ -66,7 +66,7 @@ enum kt_err kt_sim_changes_note(struct kt_sim_changes *changes, struct kt_sim_kn
     struct kt_operator_history history;
     const enum kt_err err =
         kt_decode(changes->history, value, len, &changes->arena, &history, error);
-    if (err == KT_ERR_OK) {
+    if (err == KT_ERR_OK && kt_sim_is_job(spec, history.cluster, history.job_name)) {
         note_history(knowledge, spec, &history);
     }
     return err;

@@ -20,7 +20,7 @@ KT_MUST_CHECK enum kt_err kt_sim_changes_init(struct kt_sim_changes *changes,
 void kt_sim_changes_free(struct kt_sim_changes *changes);
 
 /* Notes one changed record, as a sink's change or the changelog gives it; deletions and records of
- * a partition or a cluster tell nothing about a job and are passed over. */
+ * other jobs, of a partition or of a cluster tell nothing about the job and are passed over. */
 KT_MUST_CHECK enum kt_err kt_sim_changes_note(struct kt_sim_changes *changes,
                                               struct kt_sim_knowledge *knowledge,
                                               const struct kt_sim_spec *spec,

@@ -21,7 +21,9 @@ struct kt_sim_local {
 static enum kt_err sink_command(void *ctx, const struct kt_rescale_command *command,
                                 struct kt_error *error) {
     struct kt_sim_local *local = ctx;
-    kt_sim_note_command(&local->heard, local->spec, command);
+    if (kt_sim_is_job(local->spec, command->cluster, command->job_name)) {
+        kt_sim_note_command(&local->heard, local->spec, command);
+    }
     return local->tap.command == NULL ? KT_ERR_OK
                                       : local->tap.command(local->tap.ctx, command, error);
 }
@@ -80,6 +82,11 @@ void kt_sim_local_free(struct kt_sim_local *local) {
     kt_sim_changes_free(&local->changes);
     kt_temp_folder_remove(local->folder);
     free(local);
+}
+
+void kt_sim_local_next(struct kt_sim_local *local, const struct kt_sim_spec *spec) {
+    local->spec = spec;
+    local->heard = (struct kt_sim_knowledge){.decisions = 0};
 }
 
 static enum kt_err local_offer(void *ctx, const struct kt_metric_event *events, size_t count,

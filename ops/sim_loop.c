@@ -10,6 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+bool kt_sim_is_job(const struct kt_sim_spec *spec, struct kt_str cluster, struct kt_str job_name) {
+    return kt_str_equal(cluster, kt_str_of(spec->cluster)) &&
+           kt_str_equal(job_name, kt_str_of(spec->job_name));
+}
+
 int kt_sim_operator_find(const struct kt_sim_spec *spec, struct kt_str vertex_id) {
     for (int i = 0; i < spec->count; i++) {
         if (kt_str_equal(vertex_id, kt_str_of(spec->operators[i].id))) {

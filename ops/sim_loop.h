@@ -33,6 +33,9 @@ struct kt_sim_knowledge {
     int to[KT_SIM_OPERATORS_MAX];
 };
 
+/* Whether something of this job is of the simulated one: a controller may have others, too. */
+bool kt_sim_is_job(const struct kt_sim_spec *spec, struct kt_str cluster, struct kt_str job_name);
+
 /* Index of the operator with this vertex id, or -1. */
 int kt_sim_operator_find(const struct kt_sim_spec *spec, struct kt_str vertex_id);
 
@@ -156,5 +159,9 @@ KT_MUST_CHECK enum kt_err kt_sim_local_new(const struct kt_settings *settings,
                                            struct kt_sim_local **out, struct kt_error *error);
 struct kt_sim_controller kt_sim_local_controller(struct kt_sim_local *local);
 void kt_sim_local_free(struct kt_sim_local *local);
+
+/* After a run: the next one is of another job, and later. The core goes on, and so does what is
+ * durable of the jobs before. */
+void kt_sim_local_next(struct kt_sim_local *local, const struct kt_sim_spec *spec);
 
 #endif

@@ -2,6 +2,7 @@
  * A stage with a store in a temporary folder and a log of everything it commits. */
 #include "support/stage_rig.h"
 
+#include "model/durable.h"
 #include "support/process.h"
 
 #include <setjmp.h>
@@ -27,6 +28,26 @@ struct kt_rig_record *kt_rig_records_add(struct kt_rig_records *records) {
     return record;
 }
 
+struct kt_metric_event *kt_rig_records_copy(struct kt_rig_records *records,
+                                            const struct kt_metric_event *event) {
+    struct kt_metric_event *copy = &kt_rig_records_add(records)->event;
+    *copy = *event;
+    copy->cluster = kt_arena_str(&records->arena, event->cluster);
+    copy->job_name = kt_arena_str(&records->arena, event->job_name);
+    copy->job_id = kt_arena_str(&records->arena, event->job_id);
+    copy->vertex_id = kt_arena_str(&records->arena, event->vertex_id);
+    copy->vertex_name = kt_arena_str(&records->arena, event->vertex_name);
+    struct kt_upstream *upstream =
+        kt_arena_array(&records->arena, event->upstream.count, sizeof *upstream);
+    for (size_t i = 0; i < event->upstream.count; i++) {
+        upstream[i] = event->upstream.items[i];
+        upstream[i].vertex_id = kt_arena_str(&records->arena, upstream[i].vertex_id);
+        upstream[i].ship_strategy = kt_arena_str(&records->arena, upstream[i].ship_strategy);
+    }
+    copy->upstream.items = upstream;
+    return copy;
+}
+
 void kt_rig_records_recording(struct kt_rig_records *records) {
     kt_arena_init(&records->arena, (size_t)1 << 20, (size_t)64 << 20);
     struct kt_file_reader *reader;
@@ -43,20 +64,7 @@ void kt_rig_records_recording(struct kt_rig_records *records) {
             break;
         }
         assert_int_equal(err, KT_ERR_OK);
-        event.cluster = kt_arena_str(&records->arena, event.cluster);
-        event.job_name = kt_arena_str(&records->arena, event.job_name);
-        event.job_id = kt_arena_str(&records->arena, event.job_id);
-        event.vertex_id = kt_arena_str(&records->arena, event.vertex_id);
-        event.vertex_name = kt_arena_str(&records->arena, event.vertex_name);
-        struct kt_upstream *upstream =
-            kt_arena_array(&records->arena, event.upstream.count, sizeof *upstream);
-        for (size_t i = 0; i < event.upstream.count; i++) {
-            upstream[i] = event.upstream.items[i];
-            upstream[i].vertex_id = kt_arena_str(&records->arena, upstream[i].vertex_id);
-            upstream[i].ship_strategy = kt_arena_str(&records->arena, upstream[i].ship_strategy);
-        }
-        event.upstream.items = upstream;
-        kt_rig_records_add(records)->event = event;
+        (void)kt_rig_records_copy(records, &event);
     }
     kt_file_reader_close(reader);
 }
@@ -264,7 +272,8 @@ void kt_rig_run(struct kt_rig *rig, const struct kt_rig_records *records) {
 /* The next entry that does not depend on when commits came; -1: none. */
 static int64_t next_effect(const struct kt_rig_log *log, int64_t i) {
     for (i++; i < (int64_t)log->count; i++) {
-        if (log->items[i].kind != KT_RIG_CHANGE || log->items[i].key.job != 0) {
+        if (log->items[i].kind != KT_RIG_CHANGE ||
+            kt_durable_kind_of(log->items[i].key) != KT_DURABLE_PARTITION) {
             return i;
         }
     }

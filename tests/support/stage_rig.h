@@ -22,6 +22,9 @@ struct kt_rig_records {
     size_t capacity;
 };
 struct kt_rig_record *kt_rig_records_add(struct kt_rig_records *records);
+/* Adds a deep copy of an event, in the arena, which must be initialised. */
+struct kt_metric_event *kt_rig_records_copy(struct kt_rig_records *records,
+                                            const struct kt_metric_event *event);
 /* The recording of a real job in tests/fixtures. */
 void kt_rig_records_recording(struct kt_rig_records *records);
 void kt_rig_records_free(struct kt_rig_records *records);
@@ -73,8 +76,8 @@ void kt_rig_crash(struct kt_rig *rig, enum kt_rig_crash crash);
 /* All records, then a commit. */
 void kt_rig_run(struct kt_rig *rig, const struct kt_rig_records *records);
 
-/* Fails the test unless both committed the same commands, changes of jobs and histories, and
- * refusals, in the same order, byte for byte. */
+/* Fails the test unless both committed the same commands, changes of jobs, histories and clusters,
+ * and refusals, in the same order, byte for byte. */
 void kt_rig_assert_equal(const struct kt_rig *a, const struct kt_rig *b);
 
 /* The n-th committed command (from 0), decoded; strings live as long as the rig and the arena.

@@ -164,6 +164,7 @@ static bool policy_exists(struct kt_str name) {
 char *kt_sim_methods_standard(void) {
     static const char *const all[] = {
         "kontune",
+        "kontune:trim_band=0",
         "conttune",
         "conttune:alpha=0",
         "conttune:acquisition=cei",

@@ -40,9 +40,9 @@ KT_MUST_CHECK enum kt_err kt_sim_methods_add(struct kt_sim_methods *methods, con
                                              struct kt_error *error);
 void kt_sim_methods_free(struct kt_sim_methods *methods);
 
-/* The list of methods that a suite compares when none are named: `kontune`, then every baseline,
- * also each with the same keep-up signal (keep_up_rule); as far as this program has them. malloc'd;
- * NULL when out of memory. */
+/* The list of methods that a suite compares when none are named: `kontune`, also without its trim
+ * band, then every baseline, also each with the same keep-up signal (keep_up_rule); as far as this
+ * program has them. malloc'd; NULL when out of memory. */
 char *kt_sim_methods_standard(void);
 
 #endif

@@ -75,6 +75,12 @@ const struct kt_option kt_options[] = {
     {"gate", "rate_warm_up_ms", KT_OPTION_INT64, AT(settings.gate.rate_warm_up_ms), 0, DAY_MS,
      "60000",
      "The same where there are no counters but only Flink's rates, which are averages over 60 s."},
+    {"gate", "settle_ms", KT_OPTION_INT64, AT(settings.gate.settle_ms), 0, DAY_MS, "180000",
+     "How long after that a window is held while an operator still gets faster."},
+    {"gate", "settle_rise_max", KT_OPTION_NUMBER, AT(settings.gate.settle_rise_max), 0, 1000,
+     "0.05",
+     "Largest relative rise of an operator's ability between the halves of such a window, if it "
+     "works all the time; at half of it twice as much."},
     {"gate", "span_min", KT_OPTION_NUMBER, AT(settings.gate.span_min), 0, 1, "0.5",
      "Least share of the window that the samples of each subtask must cover."},
     {"gate", "samples_min", KT_OPTION_INT32, AT(settings.gate.samples_min), 1, 100000, "3",

@@ -3,7 +3,7 @@
  * verdict names the root cause and not what follows from it (a restart also resets counters).
  *
  *   MISSING_SUBTASKS → RESTARTED → COUNTER_RESET → WARM_UP → TOO_FEW_SAMPLES → STALE →
- *   NOT_A_NUMBER → RAMP → valid */
+ *   NOT_A_NUMBER → WARM_UP (abilities that still rise) → RAMP → valid */
 #include "model/gate.h"
 
 #include "schemas/decision_enums.h"
@@ -13,6 +13,10 @@
 /* A ramp is only told from chance where both halves hold enough records: the relative spread of a
  * count n is about 1/√n, 10 % at this many. */
 #define RAMP_RECORDS_MIN 100
+
+/* A vertex that waits for its consumers longer than this share of the time does not show how fast
+ * it is in half a window: a wait in progress counts as busy for up to 5 s. */
+#define SETTLE_BACKPRESSURED_MAX 0.1
 
 #define ID_BYTES_SHOWN   8
 #define NAME_BYTES_SHOWN 80
@@ -103,16 +107,24 @@ static bool counter_reset(const struct check *check, const struct kt_vertex_summ
     return true;
 }
 
+/* Only smoothed rates came of it, which tell of the minute before. */
+static bool rates_only(const struct kt_vertex_summary *vertex) {
+    return !vertex->from_totals && (KT_HAS(vertex, KT_SUM_RATE_IN) || KT_HAS(vertex, KT_SUM_BUSY));
+}
+
+/* Time after a restart from which on a vertex's numbers are believed. */
+static int64_t warm_up_needed_ms(const struct check *check,
+                                 const struct kt_vertex_summary *vertex) {
+    return rates_only(vertex) ? check->settings->rate_warm_up_ms : check->settings->warm_up_ms;
+}
+
 static bool warm_up(const struct check *check, const struct kt_vertex_summary *vertex,
                     struct kt_str *text) {
-    const bool rates_only =
-        !vertex->from_totals && (KT_HAS(vertex, KT_SUM_RATE_IN) || KT_HAS(vertex, KT_SUM_BUSY));
-    const int64_t needed_ms =
-        rates_only ? check->settings->rate_warm_up_ms : check->settings->warm_up_ms;
+    const int64_t needed_ms = warm_up_needed_ms(check, vertex);
     /* A smoothed rate lies long after the window that showed the restart; who reports no attempt is
      * believed to have restarted at that window's end. */
     const bool attempt_known = KT_HAS(vertex, KT_SUM_ATTEMPT_START);
-    if (!attempt_known && !(rates_only && check->past->restart_seen)) {
+    if (!attempt_known && !(rates_only(vertex) && check->past->restart_seen)) {
         return false;
     }
     const int64_t restart_ms =
@@ -125,7 +137,53 @@ static bool warm_up(const struct check *check, const struct kt_vertex_summary *v
     *text = kt_arena_printf(check->arena,
                             "%.*s: the window begins %.1f s after a restart, %.1f s are needed%s",
                             KT_STR_ARG(who), (double)age_ms / 1000, (double)needed_ms / 1000,
-                            rates_only ? " for smoothed rates" : "");
+                            rates_only(vertex) ? " for smoothed rates" : "");
+    return true;
+}
+
+/* Ability in the halves of the window, rate / busy (ContTune, "Terms"), where both hold enough
+ * records and the vertex does not wait for others. */
+static bool abilities_known(const struct check *check, const struct kt_vertex_summary *vertex,
+                            double *first, double *second) {
+    const double half_s = (double)(check->summary->end_ms - check->summary->start_ms) / 2000;
+    if (!KT_HAS(vertex, KT_SUM_RATE_HALVES) || !KT_HAS(vertex, KT_SUM_BUSY_HALVES) ||
+        !(vertex->busy_first_half > 0 && vertex->busy_second_half > 0) ||
+        fmin(vertex->rate_first_half, vertex->rate_second_half) * half_s < RAMP_RECORDS_MIN ||
+        (KT_HAS(vertex, KT_SUM_BACKPRESSURED) &&
+         vertex->backpressured > SETTLE_BACKPRESSURED_MAX)) {
+        return false;
+    }
+    *first = vertex->rate_first_half / vertex->busy_first_half;
+    *second = vertex->rate_second_half / vertex->busy_second_half;
+    return true;
+}
+
+/* Code that is being compiled, caches that fill: for minutes after a restart an operator may get
+ * faster. Its ability errs by 1 / busy more than that of one that works all the time, and so much
+ * more it must rise. A rise by chance holds a window too, which is why it matters for so long
+ * only. */
+static bool settling(const struct check *check, const struct kt_vertex_summary *vertex,
+                     struct kt_str *text) {
+    const bool attempt_known = KT_HAS(vertex, KT_SUM_ATTEMPT_START);
+    double first = 0;
+    double second = 0;
+    if ((!attempt_known && !check->past->restart_seen) ||
+        !abilities_known(check, vertex, &first, &second)) {
+        return false;
+    }
+    const int64_t age_ms = vertex->first_ms - (attempt_known ? vertex->attempt_start_ms
+                                                             : check->past->restart_seen_ms);
+    const double busy = fmin(vertex->busy_first_half, vertex->busy_second_half);
+    if (age_ms >= warm_up_needed_ms(check, vertex) + check->settings->settle_ms ||
+        (second - first) * busy <= check->settings->settle_rise_max * first) {
+        return false;
+    }
+    const struct kt_str who = label(check, vertex);
+    *text = kt_arena_printf(
+        check->arena,
+        "%.*s: its ability still rises, from %.6g to %.6g records/s within a window that begins "
+        "%.1f s after a restart",
+        KT_STR_ARG(who), first, second, (double)age_ms / 1000);
     return true;
 }
 
@@ -251,7 +309,7 @@ struct kt_verdict kt_gate_check(const struct kt_window_summary *summary,
         {KT_REASON_MISSING_SUBTASKS, missing_subtasks}, {KT_REASON_RESTARTED, restarted},
         {KT_REASON_COUNTER_RESET, counter_reset},       {KT_REASON_WARM_UP, warm_up},
         {KT_REASON_TOO_FEW_SAMPLES, too_few_samples},   {KT_REASON_STALE, stale},
-        {KT_REASON_NOT_A_NUMBER, not_a_number},
+        {KT_REASON_NOT_A_NUMBER, not_a_number},         {KT_REASON_WARM_UP, settling},
     };
     const struct check check = {summary, settings, past, arena};
     struct kt_verdict verdict = {.reason = KT_REASON_STEADY};

@@ -10,6 +10,8 @@ void kt_settings_default(struct kt_settings *settings) {
                    .future_ms_max = 60000},
         .gate = {.warm_up_ms = 10000,
                  .rate_warm_up_ms = 60000,
+                 .settle_ms = 180000,
+                 .settle_rise_max = 0.05,
                  .span_min = 0.5,
                  .samples_min = 3,
                  .ramp_max = 0.2,

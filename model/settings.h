@@ -16,6 +16,9 @@ struct kt_window_settings {
 struct kt_gate_settings {
     int64_t warm_up_ms;      /* after a restart, before counters are believed */
     int64_t rate_warm_up_ms; /* the same for Flink's 60 s averages, where there are no counters */
+    int64_t settle_ms;       /* after that, for how long a window is held while abilities rise */
+    double settle_rise_max;  /* largest rise of an ability between the halves of such a window,
+                                relative; for an operator that works all the time */
     double span_min;     /* least share of the window that each subtask's samples cover, 0…1 */
     int32_t samples_min; /* fewest samples per subtask */
     double ramp_max;     /* largest change within a window: of the sources' rate (relative), of a

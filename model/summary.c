@@ -209,6 +209,8 @@ static void summary_measures(const struct account *account, struct kt_vertex_sum
     set_halves(out, KT_SUM_BACKPRESSURED_HALVES, account->half_rate[KT_MEASURE_BACKPRESSURED],
                &out->backpressured_first_half, &out->backpressured_second_half);
     set_known(out, KT_SUM_BUSY, &out->busy, account->rate[KT_MEASURE_BUSY]);
+    set_halves(out, KT_SUM_BUSY_HALVES, account->half_rate[KT_MEASURE_BUSY], &out->busy_first_half,
+               &out->busy_second_half);
     out->busy_max = KT_HAS(out, KT_SUM_BUSY) ? account->busy_max : 0;
     set_known(out, KT_SUM_BACKPRESSURED, &out->backpressured,
               account->rate[KT_MEASURE_BACKPRESSURED]);

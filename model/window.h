@@ -44,6 +44,7 @@ enum kt_summary_field {
     KT_SUM_RATE_OUT,
     KT_SUM_RATE_HALVES,
     KT_SUM_BUSY,
+    KT_SUM_BUSY_HALVES,
     KT_SUM_BACKPRESSURED,
     KT_SUM_BACKPRESSURED_HALVES,
     KT_SUM_IDLE,
@@ -85,7 +86,9 @@ struct kt_vertex_summary {
     double rate_out_per_s;
     double rate_first_half; /* of the rate above, in the halves of the window */
     double rate_second_half;
-    double busy;     /* shares of time 0…1, mean over subtasks */
+    double busy;            /* shares of time 0…1, mean over subtasks */
+    double busy_first_half; /* the mean in the halves of the window */
+    double busy_second_half;
     double busy_max; /* of the busiest subtask */
     double backpressured;
     double backpressured_first_half; /* in the halves of the window */

@@ -102,6 +102,8 @@ static void every_field_of_the_core_has_an_option(void **state) {
         FIELD(window.future_ms_max),
         FIELD(gate.warm_up_ms),
         FIELD(gate.rate_warm_up_ms),
+        FIELD(gate.settle_ms),
+        FIELD(gate.settle_rise_max),
         FIELD(gate.span_min),
         FIELD(gate.samples_min),
         FIELD(gate.ramp_max),
@@ -142,7 +144,7 @@ static void every_field_of_the_core_has_an_option(void **state) {
         }
     }
     /* Every field of the policy's record is among them. */
-    assert_int_equal(sizeof fields / sizeof fields[0], 4 + 6 + kt_policy_settings_type.count);
+    assert_int_equal(sizeof fields / sizeof fields[0], 4 + 8 + kt_policy_settings_type.count);
 }
 
 static void without_a_file_the_worker_is_local(void **state) {

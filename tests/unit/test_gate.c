@@ -316,6 +316,7 @@ static void job_without_a_vertex_holds(void **state) {
 static void feed_step(double first, double second, bool is_source) {
     struct kt_reporter src = source();
     src.source = is_source;
+    src.attempt_ms = -3600000;
     for (int64_t at_ms = 0; at_ms < KT_TEST_WINDOW_MS; at_ms += src.poll_ms) {
         struct kt_metric_event event = kt_reporter_event(&src, at_ms);
         const double late_ms = at_ms > 30000 ? (double)at_ms - 30000 : 0;

@@ -134,9 +134,10 @@ static void halves_hold_the_rates_before_and_after_the_middle(void **state) {
     struct kt_reporter reporter = kt_reporter_default();
     for (int64_t at_ms = 0; at_ms < KT_TEST_WINDOW_MS; at_ms += 2000) {
         struct kt_metric_event event = kt_reporter_event(&reporter, at_ms);
-        if (at_ms > 30000) { /* twice the records, and half of the idle time is backpressure */
+        if (at_ms > 30000) { /* twice the records; of the idle time a third is busy, half waits */
             event.records_in_total += at_ms - 30000;
-            event.idle_ms_total -= (at_ms - 30000) * 3 / 10;
+            event.busy_ms_total += (at_ms - 30000) / 5;
+            event.idle_ms_total -= (at_ms - 30000) / 2;
             event.backpressured_ms_total += (at_ms - 30000) * 3 / 10;
         }
         add(&event);
@@ -145,6 +146,9 @@ static void halves_hold_the_rates_before_and_after_the_middle(void **state) {
     assert_true(KT_HAS(a, KT_SUM_RATE_HALVES));
     assert_near(a->rate_first_half, 1000);
     assert_near(a->rate_second_half, 2000);
+    assert_true(KT_HAS(a, KT_SUM_BUSY_HALVES));
+    assert_near(a->busy_first_half, 0.4);
+    assert_near(a->busy_second_half, 0.6);
     assert_true(KT_HAS(a, KT_SUM_BACKPRESSURED_HALVES));
     assert_near(a->backpressured_first_half, 0);
     assert_near(a->backpressured_second_half, 0.3);

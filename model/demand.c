@@ -225,6 +225,16 @@ static double carried_lambda(const struct kt_evidence *evidence,
     return fmin(sent * input_ratio_of(evidence, op), KT_MEASURE_MAX);
 }
 
+/* Whether the ratios on the way from its upstreams to an operator were learned. */
+static bool is_learned(const struct kt_evidence *evidence, const struct kt_operator_evidence *op) {
+    bool learned = op->inputs.count > 0 && KT_HAS(op, KT_OPEV_INPUT_RATIO);
+    for (size_t e = 0; e < op->inputs.count; e++) {
+        learned = learned && KT_HAS(&evidence->operators.items[op->inputs.items[e].upstream],
+                                    KT_OPEV_SELECTIVITY);
+    }
+    return learned;
+}
+
 static bool backlog_moves(const struct kt_evidence *evidence) {
     for (size_t i = 0; i < evidence->operators.count; i++) {
         if (kt_demand_backlog_growth(evidence, &evidence->operators.items[i]) != 0) {
@@ -251,7 +261,8 @@ enum kt_err kt_demand_from_sources(const struct kt_evidence *evidence,
         const bool measured = KT_HAS(op, KT_OPEV_RATE_IN_PER_S);
         if (op->is_source) {
             (*lambda)[i] = source_lambda(evidence, op);
-        } else if (measured && (direct || (!hidden && op->inputs.count == 0))) {
+        } else if (measured &&
+                   (op->inputs.count == 0 ? !hidden : direct && !is_learned(evidence, op))) {
             (*lambda)[i] = op->rate_in_per_s;
         } else if (op->inputs.count > 0) {
             (*lambda)[i] = carried_lambda(evidence, op, *lambda);

@@ -50,10 +50,12 @@ KT_MUST_CHECK enum kt_err kt_demand_hidden(const struct kt_evidence *evidence,
  *   λ(source) = rate + growth of its backlog     (growth within keep_up_tolerance · rate counts as
  * 0) λ(i)      = input_ratio(i) · Σ over input edges from u of selectivity(u) · λ(u)
  *
- * with the learned ratios, else those of this window. Where nothing is backpressured and no backlog
- * moves λ(i) is what i receives. A source without a known backlog shows its λ as long as it is not
- * backpressured itself. *complete: λ is known of every operator that could be scaled (measured and
- * not pinned); of the others it may be KT_DEMAND_UNKNOWN. */
+ * with the learned ratios, else those of this window. Where they were not learned yet, nothing is
+ * backpressured and no backlog moves, λ(i) is what i receives; once they are, they tell better what
+ * an operator that receives its input in bursts has to keep up with. A source without a known
+ * backlog shows its λ as long as it is not backpressured itself. *complete: λ is known of every
+ * operator that could be scaled (measured and not pinned); of the others it may be
+ * KT_DEMAND_UNKNOWN. */
 KT_MUST_CHECK enum kt_err kt_demand_from_sources(const struct kt_evidence *evidence,
                                                  const struct kt_topology *topology,
                                                  struct kt_arena *arena, double **lambda,

@@ -124,9 +124,9 @@ enum kt_err kt_next_state(const struct kt_next_input *input, struct kt_job_state
 /* ---- what was learned and decided -------------------------------------------------------------
  */
 
-void kt_next_learn_ratios(const struct kt_evidence *evidence, struct kt_job_state *next) {
+void kt_next_learn_ratios(struct kt_evidence *evidence, struct kt_job_state *next) {
     for (size_t i = 0; i < next->operators.count; i++) {
-        const struct kt_operator_evidence *op = &evidence->operators.items[i];
+        struct kt_operator_evidence *op = &evidence->operators.items[i];
         struct kt_operator_state *state = &next->operators.items[i];
         double numerator = 0;
         double denominator = 0;
@@ -140,6 +140,8 @@ void kt_next_learn_ratios(const struct kt_evidence *evidence, struct kt_job_stat
             state->selectivity_windows = ratio.windows;
             if (ratio.windows > 0) {
                 KT_SET(state, KT_OPSTATE_SELECTIVITY);
+                op->selectivity = ratio.value;
+                KT_SET(op, KT_OPEV_SELECTIVITY);
             }
         }
         if (kt_demand_input_ratio(evidence, op, &numerator, &denominator)) {
@@ -152,6 +154,8 @@ void kt_next_learn_ratios(const struct kt_evidence *evidence, struct kt_job_stat
             state->input_ratio_windows = ratio.windows;
             if (ratio.windows > 0) {
                 KT_SET(state, KT_OPSTATE_INPUT_RATIO);
+                op->input_ratio = ratio.value;
+                KT_SET(op, KT_OPEV_INPUT_RATIO);
             }
         }
     }

@@ -29,9 +29,9 @@ struct kt_next_input {
 KT_MUST_CHECK enum kt_err kt_next_state(const struct kt_next_input *input,
                                         struct kt_job_state *next, struct kt_error *error);
 
-/* Learns selectivities and input ratios from a valid window in which the job kept up and nothing
- * was backpressured: then what an operator receives and sends belong together. */
-void kt_next_learn_ratios(const struct kt_evidence *evidence, struct kt_job_state *next);
+/* Learns selectivities and input ratios from a valid window in which the job kept up: then what an
+ * operator receives and sends belong together. The evidence gets them, too. */
+void kt_next_learn_ratios(struct kt_evidence *evidence, struct kt_job_state *next);
 
 /* Remembers what a decision says of the operators: change points, and the load that was decided
  * on, if it is another one (kt_demand_is_new) and the decision is a RESCALE or that what runs is

@@ -63,9 +63,17 @@ static void learn(struct fixture *f, size_t i, double selectivity, double input_
 }
 
 static void what_is_received_is_the_demand_while_nothing_hides_it(void **state) {
+    assert_lambda(demand(*state, true), 1000, 1000, 500);
+}
+
+/* op2 received one burst of op1 in this window, and two in others. */
+static void learned_ratios_see_through_bursts(void **state) {
     struct fixture *f = *state;
+    kt_test_job_measure(&f->job, 2, 375, 0.5);
+    f->job.operators[1].rate_out_per_s = 375;
     learn(f, 0, 1, 1);
-    learn(f, 1, 0.9, 0.9); /* not asked */
+    learn(f, 1, 0.5, 1);
+    learn(f, 2, 1, 1);
     assert_lambda(demand(f, true), 1000, 1000, 500);
 }
 
@@ -243,6 +251,7 @@ static void a_load_is_another_one_when_a_source_says_so(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(what_is_received_is_the_demand_while_nothing_hides_it),
+        T(learned_ratios_see_through_bursts),
         T(the_growth_of_a_backlog_is_carried_down_by_the_ratios_of_the_window),
         T(learned_ratios_go_before_those_of_the_window),
         T(joins_add_up_and_a_second_edge_counts_twice),

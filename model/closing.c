@@ -153,9 +153,11 @@ static enum kt_err learn(struct run *run, struct kt_error *error) {
         run->learned++;
     }
     const struct kt_ablation *ablation = run->closing->settings->ablation;
-    if (run->kept != NULL && !(ablation != NULL && ablation->no_ratios) &&
-        kt_keep_up_all(run->kept, run->evidence.operators.count)) {
-        kt_next_learn_ratios(&run->evidence, &run->next);
+    if (ablation == NULL || !ablation->no_ratios) {
+        kt_next_learn_ratios(&run->evidence,
+                             run->kept != NULL &&
+                                 kt_keep_up_all(run->kept, run->evidence.operators.count),
+                             &run->next);
     }
     return KT_ERR_OK;
 }

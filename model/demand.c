@@ -160,6 +160,9 @@ struct kt_ratio kt_ratio_learn(struct kt_ratio ratio, double numerator, double d
           denominator <= KT_MEASURE_MAX)) {
         return ratio;
     }
+    if (!(ratio.value > 0) && numerator > 0) {
+        ratio.windows = 0; /* it began to emit */
+    }
     const int32_t kept =
         ratio.windows < KT_RATIO_WINDOWS_MAX ? ratio.windows : KT_RATIO_WINDOWS_MAX - 1;
     const double before = ratio.base_per_s * kept;
@@ -235,6 +238,45 @@ static bool is_learned(const struct kt_evidence *evidence, const struct kt_opera
     return learned;
 }
 
+/* What each operator receives now times this is what it would receive if no source fell behind,
+ * as far as backlogs are known: carried along the edges, ≥ 1. */
+static enum kt_err find_missed(const struct kt_evidence *evidence,
+                               const struct kt_topology *topology, struct kt_arena *arena,
+                               double **missed, struct kt_error *error) {
+    *missed = kt_arena_array(arena, topology->count, sizeof **missed);
+    if (*missed == NULL) {
+        return kt_fail(error, KT_ERR_LIMIT, "no memory for the demand of %zu operators",
+                       topology->count);
+    }
+    for (size_t i = 0; i < topology->count; i++) {
+        const struct kt_operator_evidence *op = &evidence->operators.items[i];
+        const double growth = kt_demand_backlog_growth(evidence, op);
+        (*missed)[i] = 1;
+        if (growth > 0) { /* where nothing passed at all, by how much is not known */
+            (*missed)[i] =
+                fmin(op->rate_in_per_s > 0 ? 1 + growth / op->rate_in_per_s : 2, KT_MEASURE_MAX);
+        }
+    }
+    kt_topology_carry(topology, *missed);
+    return KT_ERR_OK;
+}
+
+/* An operator below a source that falls behind, which works all the time, is not held back and
+ * already receives as much as it is said to have to: what is said of it is wrong. Its upstreams
+ * make more of a record than was learned, and by what passes now it misses as much as the sources
+ * do. */
+static double believable_lambda(const struct kt_evidence *evidence,
+                                const struct kt_operator_evidence *op, double carried,
+                                double missed) {
+    const double busy = KT_HAS(op, KT_OPEV_BUSY_MAX) ? fmax(op->busy, op->busy_max) : op->busy;
+    if (carried < 0 || !KT_HAS(op, KT_OPEV_RATE_IN_PER_S) || op->rate_in_per_s < carried ||
+        !KT_HAS(op, KT_OPEV_BUSY) || busy < evidence->settings.core_max ||
+        is_backpressured(evidence, op) || missed <= 1) {
+        return carried;
+    }
+    return fmin(op->rate_in_per_s * missed, KT_MEASURE_MAX);
+}
+
 static bool backlog_moves(const struct kt_evidence *evidence) {
     for (size_t i = 0; i < evidence->operators.count; i++) {
         if (kt_demand_backlog_growth(evidence, &evidence->operators.items[i]) != 0) {
@@ -255,6 +297,11 @@ enum kt_err kt_demand_from_sources(const struct kt_evidence *evidence,
     }
     const bool hidden = kt_demand_is_hidden(evidence);
     const bool direct = !hidden && !backlog_moves(evidence);
+    double *missed = NULL;
+    enum kt_err err = find_missed(evidence, topology, arena, &missed, error);
+    if (err != KT_ERR_OK) {
+        return err;
+    }
     for (size_t k = 0; k < topology->count; k++) {
         const int32_t i = topology->order[k];
         const struct kt_operator_evidence *op = &evidence->operators.items[i];
@@ -265,7 +312,8 @@ enum kt_err kt_demand_from_sources(const struct kt_evidence *evidence,
                    (op->inputs.count == 0 ? !hidden : direct && !is_learned(evidence, op))) {
             (*lambda)[i] = op->rate_in_per_s;
         } else if (op->inputs.count > 0) {
-            (*lambda)[i] = carried_lambda(evidence, op, *lambda);
+            (*lambda)[i] =
+                believable_lambda(evidence, op, carried_lambda(evidence, op, *lambda), missed[i]);
         } else {
             (*lambda)[i] = KT_DEMAND_UNKNOWN; /* the graph is not known */
         }

@@ -52,9 +52,11 @@ KT_MUST_CHECK enum kt_err kt_demand_hidden(const struct kt_evidence *evidence,
  *
  * with the learned ratios, else those of this window. Where they were not learned yet, nothing is
  * backpressured and no backlog moves, λ(i) is what i receives; once they are, they tell better what
- * an operator that receives its input in bursts has to keep up with. A source without a known
- * backlog shows its λ as long as it is not backpressured itself. *complete: λ is known of every
- * operator that could be scaled (measured and not pinned); of the others it may be
+ * an operator that receives its input in bursts has to keep up with. An operator that works all the
+ * time, is not held back, and receives λ(i) already while its sources fall behind, has more to do
+ * than was learned: it misses of what it receives as much as they do of theirs. A source without a
+ * known backlog shows its λ as long as it is not backpressured itself. *complete: λ is known of
+ * every operator that could be scaled (measured and not pinned); of the others it may be
  * KT_DEMAND_UNKNOWN. */
 KT_MUST_CHECK enum kt_err kt_demand_from_sources(const struct kt_evidence *evidence,
                                                  const struct kt_topology *topology,
@@ -77,7 +79,7 @@ bool kt_demand_is_new(const struct kt_evidence *evidence,
                       const struct kt_operator_decision *operators, size_t count);
 
 /* A ratio of two rates as it is remembered: so far value = Σ numerators / Σ denominators. */
-#define KT_RATIO_WINDOWS_MAX 10
+#define KT_RATIO_WINDOWS_MAX 30
 struct kt_ratio {
     double value;
     double base_per_s; /* mean denominator, records/s */
@@ -87,8 +89,9 @@ struct kt_ratio {
 /* The ratio with one more window: that of the sums over the first KT_RATIO_WINDOWS_MAX windows,
  * from then on the older ones weigh less by a factor of 1 - 1 / KT_RATIO_WINDOWS_MAX for each new
  * one. Sums and not the mean of ratios, so that an operator that emits in bursts (at the ends of
- * its own windows) is learned as it is on average. What cannot be learned from (a negative or
- * absurd rate, nothing in the denominator so far) leaves the ratio as it is. */
+ * its own windows) is learned as it is on average; before it first emitted nothing counts. What
+ * cannot be learned from (a negative or absurd rate, nothing in the denominator so far) leaves the
+ * ratio as it is. */
 struct kt_ratio kt_ratio_learn(struct kt_ratio ratio, double numerator, double denominator);
 
 /* What this window shows of operator i: records out per record in, and records in per record that

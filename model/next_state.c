@@ -124,7 +124,7 @@ enum kt_err kt_next_state(const struct kt_next_input *input, struct kt_job_state
 /* ---- what was learned and decided -------------------------------------------------------------
  */
 
-void kt_next_learn_ratios(struct kt_evidence *evidence, struct kt_job_state *next) {
+void kt_next_learn_ratios(struct kt_evidence *evidence, bool kept_up, struct kt_job_state *next) {
     for (size_t i = 0; i < next->operators.count; i++) {
         struct kt_operator_evidence *op = &evidence->operators.items[i];
         struct kt_operator_state *state = &next->operators.items[i];
@@ -144,7 +144,7 @@ void kt_next_learn_ratios(struct kt_evidence *evidence, struct kt_job_state *nex
                 KT_SET(op, KT_OPEV_SELECTIVITY);
             }
         }
-        if (kt_demand_input_ratio(evidence, op, &numerator, &denominator)) {
+        if (kept_up && kt_demand_input_ratio(evidence, op, &numerator, &denominator)) {
             const struct kt_ratio ratio =
                 kt_ratio_learn((struct kt_ratio){state->input_ratio, state->input_ratio_base_per_s,
                                                  state->input_ratio_windows},

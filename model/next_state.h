@@ -29,9 +29,12 @@ struct kt_next_input {
 KT_MUST_CHECK enum kt_err kt_next_state(const struct kt_next_input *input,
                                         struct kt_job_state *next, struct kt_error *error);
 
-/* Learns selectivities and input ratios from a valid window in which the job kept up: then what an
- * operator receives and sends belong together. The evidence gets them, too. */
-void kt_next_learn_ratios(struct kt_evidence *evidence, struct kt_job_state *next);
+/* Learns selectivities and input ratios from a valid window; the evidence gets them, too. What an
+ * operator sends of what it receives does not depend on whether the job keeps up; one that gathers
+ * for a burst while those below are slow even shows its selectivity only together with the windows
+ * in which it is held back. What it receives of what its upstreams send does: buffers between them
+ * fill up. So input ratios are learned only if the job kept up. */
+void kt_next_learn_ratios(struct kt_evidence *evidence, bool kept_up, struct kt_job_state *next);
 
 /* Remembers what a decision says of the operators: change points, and the load that was decided
  * on, if it is another one (kt_demand_is_new) and the decision is a RESCALE or that what runs is

@@ -23,6 +23,9 @@
 
 #define ROUNDS 4
 
+/* At full speed: what an operator that emits in bursts holds of them. */
+#define BURSTS_MAX 1.1
+
 void kt_sim_flow_init(struct kt_sim_job *job) {
     bool joins = false, fans_out = false;
     job->edges_count = 0;
@@ -134,10 +137,11 @@ static void pass_limits(struct kt_sim_job *job) {
         struct kt_sim_vertex *vertex = &job->vertices[i];
         double room = granted_below(job, i);
         if (bursts(job, i)) {
-            /* Bursts are emitted beside the work, which stops when two of them wait at full speed:
-             * so the operator below never starves behind one that is held up. */
+            /* Bursts are emitted beside the work. Where those below take one until the next is due,
+             * what waits and what is gathered together are never more than one; beyond that, and a
+             * tenth for uneven speed, the work waits for them, and they never starve. */
             const double burst = vertex->ability * op->selectivity * job->spec->metrics.burst_s;
-            room = fmax(0.0, 2.0 * burst - vertex->held - vertex->pending);
+            room = fmax(0.0, BURSTS_MAX * burst - vertex->held - vertex->pending);
         }
         vertex->limit =
             op->selectivity > 0.0 ? fmin(vertex->can, room / op->selectivity) : vertex->can;

@@ -191,8 +191,6 @@ void kt_sim_job_rescale(struct kt_sim_job *job, const int *parallelism) {
 void kt_sim_job_settle(struct kt_sim_job *job) {
     for (int i = 0; i < job->spec->count; i++) {
         job->vertices[i].queue = 0.0;
-        job->vertices[i].held = 0.0;
-        job->vertices[i].pending = 0.0;
     }
     memset(job->lag, 0, sizeof job->lag);
     job->lags = 0;

@@ -27,7 +27,8 @@ void kt_sim_job_advance(struct kt_sim_job *job, int64_t until_ms, const double *
 void kt_sim_job_rescale(struct kt_sim_job *job, const int *parallelism);
 
 /* Empties all backlogs, as if enough time had passed: what waited is neither counted as taken nor
- * as emitted, and the lag that is reported late is 0 as well. */
+ * as emitted, and the lag that is reported late is 0 as well. What operators gathered for a burst
+ * is no backlog but their state, which they still owe to those below: it stays. */
 void kt_sim_job_settle(struct kt_sim_job *job);
 
 bool kt_sim_job_is_running(const struct kt_sim_job *job);

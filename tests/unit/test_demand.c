@@ -168,6 +168,22 @@ static void an_operator_that_received_nothing_yet_hides_what_is_below_it(void **
     assert_true(lambda[2] == KT_DEMAND_UNKNOWN);
 }
 
+/* The source misses as much again as it emits. op2 takes more than the ratios allow for. */
+static void who_is_overrun_has_more_to_do_than_was_learned(void **state) {
+    struct fixture *f = *state;
+    learn(f, 1, 0.2, 1);
+    learn(f, 2, 1, 1);
+    kt_test_job_backpressure(&f->job, 0, 0.5);
+    kt_test_job_backpressure(&f->job, 1, 0.5);
+    kt_test_job_backlog(&f->job, 0, 30000, 1000);
+    kt_test_job_measure(&f->job, 2, 500, 1);
+    assert_lambda(demand(f, true), 2000, 2000, 1000);
+    kt_test_job_measure(&f->job, 2, 500, 0.6); /* it has time left */
+    assert_lambda(demand(f, true), 2000, 2000, 400);
+    kt_test_job_measure(&f->job, 2, 399, 1); /* no contradiction */
+    assert_lambda(demand(f, true), 2000, 2000, 400);
+}
+
 /* ---- ratios ---- */
 
 static struct kt_ratio learn_all(const double (*windows)[2], size_t count) {
@@ -195,6 +211,14 @@ static void a_burst_that_arrives_a_window_late_is_learned_as_one(void **state) {
     assert_near(learn_all(windows, 4).value, 1, 1e-12);
 }
 
+static void an_operator_that_has_not_emitted_yet_is_learned_when_it_does(void **state) {
+    (void)state;
+    const double windows[][2] = {{0, 1000}, {0, 1000}, {900, 1000}, {1100, 1000}};
+    const struct kt_ratio ratio = learn_all(windows, 4);
+    assert_near(ratio.value, 1, 1e-12);
+    assert_int_equal(ratio.windows, 2);
+}
+
 static void old_windows_are_forgotten(void **state) {
     (void)state;
     struct kt_ratio ratio = {0, 0, 0};
@@ -204,8 +228,8 @@ static void old_windows_are_forgotten(void **state) {
     assert_near(ratio.value, 0.5, 1e-12);
     assert_int_equal(ratio.windows, KT_RATIO_WINDOWS_MAX);
     ratio = kt_ratio_learn(ratio, 150, 100);
-    assert_near(ratio.value, 0.6, 1e-12); /* a tenth of the way from 0.5 to 1.5 */
-    for (int i = 0; i < 40; i++) {
+    assert_near(ratio.value, 0.5 + 1.0 / KT_RATIO_WINDOWS_MAX, 1e-12);
+    for (int i = 0; i < 5 * KT_RATIO_WINDOWS_MAX; i++) {
         ratio = kt_ratio_learn(ratio, 150, 100);
     }
     assert_near(ratio.value, 1.5, 0.02);
@@ -262,7 +286,9 @@ int main(void) {
         T(backpressure_below_a_source_that_is_free_hides_nothing),
         T(without_a_graph_backpressure_hides_what_is_not_a_source),
         T(an_operator_that_received_nothing_yet_hides_what_is_below_it),
+        T(who_is_overrun_has_more_to_do_than_was_learned),
         T(the_first_windows_count_by_their_records),
+        T(an_operator_that_has_not_emitted_yet_is_learned_when_it_does),
         T(a_burst_that_arrives_a_window_late_is_learned_as_one),
         T(old_windows_are_forgotten),
         T(what_is_no_ratio_teaches_nothing),

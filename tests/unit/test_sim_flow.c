@@ -256,6 +256,34 @@ static void bursts_keep_what_passes_and_the_ability_below(void **state) {
     kt_sim_job_free(job);
 }
 
+/* b takes 1.25 times what a sends in the mean: bursts must not cost a any of it. */
+static void bursts_hold_up_nobody_who_is_fast_enough(void **state) {
+    (void)state;
+    struct kt_sim_spec spec = chain;
+    spec.metrics.burst_s = 45;
+    const double rates[] = {240, 0, 0};
+    struct kt_sim_job *job = start(&spec, (int[]){1, 4, 2});
+    kt_sim_job_advance(job, T0_MS + 3600000, rates);
+    near(job->vertices[1].totals.records_in, 3600 * 240, 240);
+    assert_true(job->vertices[0].queue < 240);
+    kt_sim_job_free(job);
+}
+
+static void settling_keeps_what_operators_gathered(void **state) {
+    (void)state;
+    struct kt_sim_spec spec = chain;
+    spec.metrics.burst_s = 20;
+    struct kt_sim_job *job = start(&spec, (int[]){1, 4, 2});
+    kt_sim_job_advance(job, T0_MS + 31000, (double[]){500, 0, 0});
+    const struct kt_sim_vertex *a = &job->vertices[1];
+    const double gathered = a->held + a->pending;
+    assert_true(a->held > 0 && a->pending > 0);
+    kt_sim_job_settle(job);
+    near(a->held + a->pending, gathered, 0);
+    near(job->vertices[0].queue + a->queue + job->vertices[2].queue, 0, 0);
+    kt_sim_job_free(job);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_record_is_lost_in_any_graph),
@@ -268,6 +296,8 @@ int main(void) {
         cmocka_unit_test(what_a_blocked_input_leaves_goes_to_the_other),
         cmocka_unit_test(a_fan_out_is_as_fast_as_its_slowest_output),
         cmocka_unit_test(bursts_keep_what_passes_and_the_ability_below),
+        cmocka_unit_test(bursts_hold_up_nobody_who_is_fast_enough),
+        cmocka_unit_test(settling_keeps_what_operators_gathered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

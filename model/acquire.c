@@ -32,9 +32,14 @@ static int32_t smallest(struct kt_scaling *scaling, const struct kt_acquire_ques
     return p;
 }
 
+/* How far up the surrogate is believed to know what gets most out of the operator. */
+static int32_t reach_of(const struct kt_acquire_question *q) {
+    return q->tried_max <= q->hi / 2 ? 2 * q->tried_max : q->hi;
+}
+
 /* Where no parallelism is likely to do: what gets most out of the operator without waste. */
 static int32_t best_effort(struct kt_scaling *scaling, const struct kt_acquire_question *q) {
-    const int32_t reach = q->tried_max <= q->hi / 2 ? 2 * q->tried_max : q->hi;
+    const int32_t reach = reach_of(q);
     const int32_t best = reach >= q->lo ? kt_scaling_best(scaling, PLATEAU_SHARE, reach) : 0;
     const int32_t p = best > 0 && best < q->lo ? q->lo : best;
     if (p == 0) {
@@ -45,6 +50,14 @@ static int32_t best_effort(struct kt_scaling *scaling, const struct kt_acquire_q
     kt_scaling_predict(scaling, p, &there, NULL);
     kt_scaling_predict(scaling, q->present, &here, NULL);
     return there > (1 + q->gain_min) * here ? p : q->present;
+}
+
+/* Where no parallelism is likely to do and none gains: fewer subtasks that lose nothing. */
+static int32_t enough(struct kt_scaling *scaling, const struct kt_acquire_question *q) {
+    const int32_t best = kt_scaling_best(scaling, PLATEAU_SHARE, reach_of(q));
+    const int32_t p = kt_scaling_matching(scaling, q->present, PLATEAU_SHARE, q->trim_probability,
+                                          best > q->lo ? best : q->lo, q->present - 1);
+    return p > 0 ? p : q->present;
 }
 
 static struct kt_acquire_option option(struct kt_scaling *scaling,
@@ -61,11 +74,15 @@ struct kt_acquire_answer kt_acquire(struct kt_scaling *scaling,
                                     const struct kt_acquire_question *question) {
     const int32_t target = smallest(scaling, question, question->probability);
     const int32_t trim = smallest(scaling, question, question->trim_probability);
+    const int32_t most = target > 0 ? target : best_effort(scaling, question);
+    const bool limited = target == 0 && most == question->present;
     struct kt_acquire_answer answer = {
         .present = option(scaling, question, question->present),
-        .target = option(scaling, question, target > 0 ? target : best_effort(scaling, question)),
+        .target = option(scaling, question, most),
         .trim = option(scaling, question,
                        trim > 0 && trim < question->present ? trim : question->present),
+        .enough =
+            option(scaling, question, limited ? enough(scaling, question) : question->present),
         .reached = target > 0};
     answer.under =
         question->keep_up == KT_KEEP_UP_FELL_BEHIND || answer.present.probability < STAY_MIN;

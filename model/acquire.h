@@ -34,6 +34,9 @@ struct kt_acquire_answer {
                                         E[PA] ≥ .97 of the largest at p ≤ 2 tried_max, if that gains
                                         more than gain_min, else `present` */
     struct kt_acquire_option trim;   /* the smallest with F ≥ trim_probability, or `present` */
+    struct kt_acquire_option enough; /* where none has and `target` is `present`: the smallest with
+                                        E[PA] ≥ .97 of the largest and, with trim_probability,
+                                        PA ≥ .97 PA(present); else `present` */
     bool reached;                    /* some parallelism has F ≥ q */
     bool under;                      /* fell behind, or F(present) < .5: `present` is not to stay */
 };

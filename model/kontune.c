@@ -4,6 +4,7 @@
  *
  *   some operator is under     those go to their targets; the others up to theirs where F < q, or
  *                              down to what keeps up with trim_probability: the restart is paid for
+ *   … and nothing helps        it stays, or goes down to what does as much, as at the same load
  *   another load, none under   each is lowered to its target
  *   the same load, none under  all that keeps up with trim_probability is taken back, if that is
  *                              trim_band of the cores or more
@@ -39,6 +40,7 @@ struct proposal {
     double probability;           /* asked of each */
     bool is_new;                  /* another load than the last that was decided on */
     int32_t under;                /* the operator most in need; -1: none is */
+    bool faster;                  /* the job gets faster by the move, which pays for the restart */
     int32_t closest; /* of those answered the one with the least F(present); -1: none */
 };
 
@@ -155,12 +157,23 @@ static enum kt_err ask_all(struct proposal *p, const double *lambda, struct kt_e
 /* ---- the job's move ----------------------------------------------------------------------------
  */
 
-/* Which option each operator takes while some operator is under. */
+/* Which option each operator takes while some operator is under: fewer subtasks where they do as
+ * well, since the restart is paid for. */
 static const struct kt_acquire_option *move_under(const struct kt_acquire_answer *answer) {
-    if (answer->under || answer->target.parallelism > answer->present.parallelism) {
+    if (answer->target.parallelism > answer->present.parallelism) {
         return &answer->target;
     }
-    return &answer->trim;
+    if (!answer->under) {
+        return &answer->trim;
+    }
+    return answer->target.parallelism < answer->present.parallelism ? &answer->target
+                                                                    : &answer->enough;
+}
+
+/* Whether the job gets faster by the move of an operator while some operator is under. */
+static bool gains(const struct kt_acquire_answer *answer) {
+    return answer->target.parallelism > answer->present.parallelism ||
+           (answer->under && answer->target.parallelism != answer->present.parallelism);
 }
 
 static const struct kt_acquire_option *move_new_load(const struct kt_acquire_answer *answer) {
@@ -168,7 +181,12 @@ static const struct kt_acquire_option *move_new_load(const struct kt_acquire_ans
                                                                     : &answer->present;
 }
 
-/* Whether trimming saves enough of the cores of the operators that were asked. */
+/* What each operator may take back when nothing is to get faster. */
+static const struct kt_acquire_option *move_trim(const struct kt_acquire_answer *answer) {
+    return answer->under ? &answer->enough : &answer->trim;
+}
+
+/* Whether taking back saves enough of the cores of the operators that were asked. */
 static bool trim_pays(const struct proposal *p) {
     int64_t now = 0;
     int64_t saved = 0;
@@ -176,14 +194,26 @@ static bool trim_pays(const struct proposal *p) {
         if (p->candidates[i].answered) {
             const struct kt_acquire_answer *answer = &p->candidates[i].answer;
             now += answer->present.parallelism;
-            saved += answer->present.parallelism - answer->trim.parallelism;
+            saved += answer->present.parallelism - move_trim(answer)->parallelism;
         }
     }
     return saved >= 1 && (double)saved >= p->input->evidence->settings.trim_band * (double)now;
 }
 
+static bool any_gains(const struct proposal *p) {
+    for (size_t i = 0; i < p->input->evidence->operators.count; i++) {
+        if (p->candidates[i].answered && gains(&p->candidates[i].answer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Sets every operator's answer; returns how many change. */
 static size_t move(struct proposal *p) {
-    const bool trim = p->under < 0 && !p->is_new && trim_pays(p);
+    p->faster = p->under >= 0 && any_gains(p);
+    const bool is_old = p->under >= 0 ? !p->faster : !p->is_new;
+    const bool trim = is_old && trim_pays(p);
     size_t changed = 0;
     for (size_t i = 0; i < p->input->evidence->operators.count; i++) {
         const struct kt_acquire_answer *answer = &p->candidates[i].answer;
@@ -192,12 +222,12 @@ static size_t move(struct proposal *p) {
             continue;
         }
         const struct kt_acquire_option *option = &answer->present;
-        if (p->under >= 0) {
+        if (p->faster) {
             option = move_under(answer);
-        } else if (p->is_new) {
+        } else if (!is_old) {
             option = move_new_load(answer);
         } else if (trim) {
-            option = &answer->trim;
+            option = move_trim(answer);
         }
         take(&p->input->evidence->operators.items[i], option, decision);
         changed += decision->to != decision->from;
@@ -237,6 +267,23 @@ static struct kt_str say_limit(const struct proposal *p, int32_t i) {
         answer->target.parallelism);
 }
 
+/* Why an operator that nothing helps is lowered, or stays while others move. */
+static struct kt_str say_enough(const struct proposal *p, int32_t i) {
+    const struct kt_acquire_answer *answer = &p->candidates[i].answer;
+    const struct kt_operator_decision *decision = &p->output->operators[i];
+    if (decision->to == decision->from) {
+        return kt_arena_printf(p->input->arena, "%.*s; other operators move",
+                               KT_STR_ARG(say_limit(p, i)));
+    }
+    return kt_arena_printf(
+        p->input->arena,
+        "%.*s, no parallelism is likely to do, and %d %s as much as %d: %.*f ± %.*f records/s are "
+        "predicted, at %d %.*f ± %.*f",
+        KT_STR_ARG(say_need(p, i)), decision->to, decision->to == 1 ? "does" : "do", decision->from,
+        KT_SAY_RATE(answer->enough.ability), KT_SAY_RATE(answer->enough.stddev), decision->from,
+        KT_SAY_RATE(answer->present.ability), KT_SAY_RATE(answer->present.stddev));
+}
+
 static struct kt_str say_change(const struct proposal *p) {
     if (p->under < 0) {
         const struct kt_operator_decision *decisions = p->output->operators;
@@ -258,6 +305,9 @@ static struct kt_str say_change(const struct proposal *p) {
     }
     const struct kt_operator_decision *decision = &p->output->operators[p->under];
     const struct kt_acquire_answer *answer = &p->candidates[p->under].answer;
+    if (!gains(answer)) {
+        return say_enough(p, p->under);
+    }
     return kt_arena_printf(p->input->arena, "%.*s, %d %s with a probability of %.2f%s",
                            KT_STR_ARG(say_need(p, p->under)), decision->to,
                            decision->to == 1 ? "does" : "do", decision->keeps_up_probability,
@@ -283,7 +333,7 @@ static void conclude(struct proposal *p) {
     struct kt_policy_output *output = p->output;
     const size_t changed = move(p);
     output->phase = KT_PHASE_STEADY;
-    output->urgent = p->under >= 0;
+    output->urgent = p->faster;
     if (changed > 0) {
         output->reason = KT_REASON_UNKNOWN;
         output->text = say_change(p);

@@ -94,6 +94,12 @@ void kt_scaling_predict(struct kt_scaling *scaling, int32_t parallelism, double 
  * of kt_scaling_smallest; 0 without a fit. */
 int32_t kt_scaling_best(struct kt_scaling *scaling, double share, int32_t last);
 
+/* After a fit: the smallest p of first…last, in the steps of kt_scaling_smallest, that probably
+ * does as much as `than` does: P(PA(p) ≥ share · PA(than)) ≥ probability, by the joint posterior of
+ * both; 0: none. share > 0, first ≥ 1. */
+int32_t kt_scaling_matching(struct kt_scaling *scaling, int32_t than, double share,
+                            double probability, int32_t first, int32_t last);
+
 /* After a fit: log marginal likelihood of each of KT_LAWS laws, scales summed over; for warm starts
  * of other operators (kt_laws_shared_prior). Where no law with key groups took part, they have the
  * likelihood of their twin without: the observations tell nothing about key groups then. */

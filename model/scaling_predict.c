@@ -21,7 +21,9 @@
 /* One part's predictions at the block's place w: without (keyed = 0, the first `unkeyed`
  * components) or with key groups, μ = line[column] + offset[keyed] − lever · cross. */
 struct view {
+    const struct scale *scale;
     struct part *part;
+    bool changed; /* with the change point */
     size_t w;
     const double *line;
     double offset[2];
@@ -102,7 +104,9 @@ static void take_place(struct kt_scaling *scaling, struct scale *scale, size_t w
     for (int changed = 0; changed <= scaling->changed; changed++) {
         if (scale->part[changed].count == 0)
             continue;
-        struct view view = {.part = &scale->part[changed],
+        struct view view = {.scale = scale,
+                            .part = &scale->part[changed],
+                            .changed = changed,
                             .w = w,
                             .line = block->line + w * COLUMNS,
                             .offset = {b_y, b_y - b_h + block->key_loss[w]},
@@ -178,6 +182,48 @@ static void take_moments(struct kt_scaling *scaling, const struct view *view, vo
     }
     moments->mean[w] += mean;
     moments->square[w] += square;
+}
+
+/* How the block's places compare with its first one. */
+struct comparison {
+    double ln_share;
+    struct view first[2]; /* what the scale's parts say of the first place */
+    double sum[BLOCK];
+};
+
+/* v(p, r), the variance of ln PA(p) − ln PA(r) at the place w and the first one: with d = b(p) −
+ * b(r) it is 2a² (1 − ρ(p, r)) + 2 · .006² − dᵀd + κ (qᵀd)². What both share, ln g and the level,
+ * is not in it. */
+static double variance_of_ratio(const struct kt_scaling *scaling, const struct view *view,
+                                double lever) {
+    const struct kt_scaling_model *model = &scaling->model;
+    const struct block *block = &scaling->block;
+    double distance = (block->ln_p[view->w] - block->ln_p[0]) / model->length_scale;
+    double known = 0;
+    for (size_t i = 0; i < scaling->n; i++) {
+        double d = block->b[i * BLOCK + view->w] - block->b[i * BLOCK];
+        known += d * d;
+    }
+    double prior =
+        -2 * view->scale->amplitude * view->scale->amplitude * expm1(-0.5 * distance * distance) +
+        2 * model->wiggle * model->wiggle;
+    return fmax(prior - known + view->scale->change * lever * lever, VARIANCE_MIN);
+}
+
+static void take_comparison(struct kt_scaling *scaling, const struct view *view, void *ctx) {
+    struct comparison *comparison = ctx;
+    const struct view *first = &comparison->first[view->changed];
+    if (view->w == 0) {
+        comparison->first[view->changed] = *view;
+        return;
+    }
+    double per_sd = 1 / sqrt(variance_of_ratio(scaling, view, view->lever - first->lever));
+    double room = scaling->block.ln_p[view->w] - scaling->block.ln_p[0] - comparison->ln_share;
+    double sum = 0;
+    for (size_t c = 0; c < view->part->count; c++)
+        sum += view->part->weight[c] * 0.5 *
+               erfc(-(mu_of(view, c) - mu_of(first, c) + room) * per_sd * M_SQRT1_2);
+    comparison->sum[view->w] += sum;
 }
 
 static void take_first(struct kt_scaling *scaling, const struct view *view, void *ctx) {
@@ -326,4 +372,26 @@ int32_t kt_scaling_best(struct kt_scaling *scaling, double share, int32_t last) 
             break;
     }
     return smallest_of(scaling, &scan, share * most, 1, last);
+}
+
+int32_t kt_scaling_matching(struct kt_scaling *scaling, int32_t than, double share,
+                            double probability, int32_t first, int32_t last) {
+    if (scaling->n == 0 || first > last)
+        return 0;
+    int32_t next = first;
+    for (bool more = true; more;) {
+        struct comparison comparison = {.ln_share = log(share)};
+        int32_t place[BLOCK] = {than};
+        size_t count = 1;
+        while (more && count < BLOCK) {
+            place[count++] = next;
+            more = next < last;
+            next = more ? next_of(next, last) : next;
+        }
+        predict(scaling, place, count, take_comparison, &comparison);
+        for (size_t w = 1; w < count; w++)
+            if (comparison.sum[w] >= probability * scaling->total)
+                return place[w];
+    }
+    return 0;
 }

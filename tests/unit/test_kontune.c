@@ -86,6 +86,11 @@ static const struct golden {
     /* clang-format on */
 };
 
+/* The reference stays where nothing helps, whatever fewer subtasks do. */
+static void never_take_back(struct kt_test_job *job) {
+    job->evidence.settings.trim_band = 1;
+}
+
 /* op0 is a source that cannot be scaled; op1 has the observations. */
 static void pose(struct kt_test_job *job, const struct golden *g) {
     kt_test_job_init(job, 2);
@@ -123,6 +128,9 @@ static void answers_are_those_of_the_reference(void **state) {
     for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
         const struct golden *g = &golden[i];
         pose(&job, g);
+        if (g->keep_up == KT_KEEP_UP_FELL_BEHIND && g->answer == g->present) {
+            never_take_back(&job);
+        }
         const struct kt_decision decision = kt_test_decide(&job.evidence);
         const struct kt_operator_decision *answer = &decision.operators.items[1];
         if (answer->to != g->answer || fabs(answer->keeps_up_probability - g->probability) > 1e-9) {
@@ -138,20 +146,83 @@ static void answers_are_those_of_the_reference(void **state) {
     }
 }
 
-static void a_limit_is_called_one_with_vertex_and_numbers(void **state) {
-    (void)state;
-    static struct kt_test_job job;
+/* 20 subtasks, of which 12 do as much, and a load that none reach. */
+static void pose_limit(struct kt_test_job *job) {
     size_t i = 0;
     while (strcmp(golden[i].name, "no parallelism does") != 0) {
         i++;
     }
-    pose(&job, &golden[i]);
+    pose(job, &golden[i]);
+}
+
+static void a_limit_is_called_one_with_vertex_and_numbers(void **state) {
+    (void)state;
+    static struct kt_test_job job;
+    pose_limit(&job);
+    never_take_back(&job);
     const struct kt_decision decision = kt_test_decide(&job.evidence);
     assert_int_equal(decision.kind, KT_COMMAND_HOLD);
     assert_int_equal(decision.reason, KT_REASON_LIMITED);
     assert_true(kt_test_says(&decision, "op1 falls behind with"));
     assert_true(kt_test_says(&decision, "of 504000 records/s"));
     assert_true(kt_test_says(&decision, "no parallelism up to 64"));
+}
+
+static void what_gains_nothing_at_a_limit_is_taken_back(void **state) {
+    (void)state;
+    static struct kt_test_job job;
+    pose_limit(&job);
+    const struct kt_decision decision = kt_test_decide(&job.evidence);
+    assert_int_equal(decision.kind, KT_COMMAND_RESCALE);
+    assert_int_equal(decision.operators.items[1].to, 12);
+    assert_true(kt_test_says(&decision, "op1 falls behind with"));
+    assert_true(kt_test_says(&decision, "no parallelism is likely to do, and 12 do as much as 20"));
+}
+
+/* A load beyond what the largest allowed parallelism does: more would do more. */
+static void at_a_limit_of_the_settings_nothing_is_taken_back(void **state) {
+    (void)state;
+    static struct kt_test_job job;
+    struct golden g = {.name = "capped",
+                       .lambda = 900000,
+                       .present = 20,
+                       .keep_up = KT_KEEP_UP_FELL_BEHIND,
+                       .count = 4};
+    static const int32_t tried[] = {4, 9, 14, 20};
+    for (size_t i = 0; i < 4; i++) {
+        g.observations[i].parallelism = tried[i];
+        g.observations[i].generation = (int64_t)i;
+        g.observations[i].ability = 30000.0 * tried[i] / (1 + 0.03 * (tried[i] - 1));
+        g.observations[i].busy = 1;
+    }
+    pose(&job, &g);
+    job.operators[1].max_allowed = 20;
+    const struct kt_decision decision = kt_test_decide(&job.evidence);
+    assert_int_equal(decision.kind, KT_COMMAND_HOLD);
+    assert_int_equal(decision.reason, KT_REASON_LIMITED);
+}
+
+/* The largest of what is known lies at about 13 subtasks; 40 do less. */
+static void beyond_a_peak_the_way_to_more_is_down(void **state) {
+    (void)state;
+    static struct kt_test_job job;
+    struct golden g = {.name = "retrograde",
+                       .lambda = 900000,
+                       .present = 40,
+                       .keep_up = KT_KEEP_UP_FELL_BEHIND,
+                       .count = 5};
+    static const int32_t tried[] = {2, 5, 10, 20, 40};
+    for (size_t i = 0; i < 5; i++) {
+        const double p = tried[i];
+        g.observations[i].parallelism = tried[i];
+        g.observations[i].generation = (int64_t)i;
+        g.observations[i].ability = 30000.0 * p / (1 + 0.02 * (p - 1) + 0.006 * p * (p - 1));
+        g.observations[i].busy = 1;
+    }
+    pose(&job, &g);
+    const struct kt_decision decision = kt_test_decide(&job.evidence);
+    assert_int_equal(decision.kind, KT_COMMAND_RESCALE);
+    assert_in_range(decision.operators.items[1].to, 8, 18);
 }
 
 static void an_observation_that_leaves_the_level_is_a_change_point(void **state) {
@@ -370,6 +441,9 @@ static int end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_those_of_the_reference),
+        cmocka_unit_test(what_gains_nothing_at_a_limit_is_taken_back),
+        cmocka_unit_test(at_a_limit_of_the_settings_nothing_is_taken_back),
+        cmocka_unit_test(beyond_a_peak_the_way_to_more_is_down),
         cmocka_unit_test(a_limit_is_called_one_with_vertex_and_numbers),
         cmocka_unit_test(an_observation_that_leaves_the_level_is_a_change_point),
         cmocka_unit_test(who_falls_behind_takes_the_others_along),

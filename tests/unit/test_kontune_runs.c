@@ -59,9 +59,16 @@ static void a_job_that_warms_up_is_measured_when_it_is_warm(void **state) {
     assert_costs("warm-up", (struct bounds){1.15, 1, 5});
 }
 
+/* 7 of 10 loads can be reached, the largest of them just so. */
+static void on_a_plateau_a_job_comes_back_from_what_gains_nothing(void **state) {
+    (void)state;
+    assert_costs("plateau", (struct bounds){1.2, 1, 16});
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_that_warms_up_is_measured_when_it_is_warm),
+        cmocka_unit_test(on_a_plateau_a_job_comes_back_from_what_gains_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

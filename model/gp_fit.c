@@ -53,7 +53,7 @@ struct candidate {
  * summing to n, the quadratic form is at least yᵀy / (sn + jitter) and the determinant at least
  * jitterⁿ. */
 static double bound_at(const struct kt_gp *gp, double s) {
-    double n = (double)gp->n;
+    const double n = (double)gp->n;
     return -0.5 * (gp->yy / (s * n + KT_GP_JITTER) + n * log(KT_GP_JITTER) + n * LN_2PI);
 }
 
@@ -65,13 +65,14 @@ static double bound_at(const struct kt_gp *gp, double s) {
  * the least pivot, which is near the least eigenvalue, a tiny jitter has no part in it, and the
  * right side is q/n. */
 static double propose_variance(struct kt_gp *gp, const struct kt_gp_evidence *evidence, double t) {
-    double n = (double)gp->n;
-    if (t < 1e-6 * evidence->least_pivot)
+    const double n = (double)gp->n;
+    if (t < 1e-6 * evidence->least_pivot) {
         return clip_variance(evidence->q / n);
+    }
     memcpy(gp->weights, gp->z, gp->n * sizeof *gp->weights);
     kt_gp_solve_backward(gp, gp->weights);
-    double fitted = evidence->q - t * kt_gp_square_sum(gp->weights, gp->n);
-    double freedom = n - t * kt_gp_inverse_trace(gp);
+    const double fitted = evidence->q - t * kt_gp_square_sum(gp->weights, gp->n);
+    const double freedom = n - t * kt_gp_inverse_trace(gp);
     return clip_variance(freedom > 0 ? fmax(0, fitted) / freedom : 0);
 }
 
@@ -91,29 +92,33 @@ static double maximise_sigma(struct kt_gp *gp, double length_scale, double start
         if (!kt_gp_evaluate(gp, length_scale, s, &evidence)) {
             /* every s with 1 + t == 1 has this C */
             hi = fmin(s, 2 * KT_GP_JITTER / DBL_EPSILON);
-            if (bound_at(gp, hi) < worth)
+            if (bound_at(gp, hi) < worth) {
                 break;
-            double safe = KT_GP_JITTER / (4 * (double)gp->n * DBL_EPSILON);
+            }
+            const double safe = KT_GP_JITTER / (4 * (double)gp->n * DBL_EPSILON);
             s = safe > lo && safe < hi ? safe : sqrt(lo * hi);
             continue;
         }
-        double t = KT_GP_JITTER / s;
-        double next = propose_variance(gp, &evidence, t);
-        if (1 + t == 1 && 1 + KT_GP_JITTER / next == 1)
+        const double t = KT_GP_JITTER / s;
+        const double next = propose_variance(gp, &evidence, t);
+        if (1 + t == 1 && 1 + KT_GP_JITTER / next == 1) {
             s = next;
-        double value = kt_gp_log_likelihood_at(gp, &evidence, s);
+        }
+        const double value = kt_gp_log_likelihood_at(gp, &evidence, s);
         if (value > best) {
             best = value;
             *sigma_f = sqrt(s);
         }
-        if (fabs(next / s - 1) < tolerance)
+        if (fabs(next / s - 1) < tolerance) {
             break;
-        if (next < s)
+        }
+        if (next < s) {
             hi = s;
-        else if (value + 0.5 * evidence.q / s * (1 - s / hi) < worth)
+        } else if (value + 0.5 * evidence.q / s * (1 - s / hi) < worth) {
             break; /* q/s falls no faster than 1/s, the determinant only grows */
-        else
+        } else {
             lo = s;
+        }
         s = next > lo && next < hi ? next : sqrt(lo * hi);
     }
     return best;
@@ -131,14 +136,16 @@ struct search {
 #define REFUSED 1e150
 
 static void remember(struct search *search, struct candidate here) {
-    if (here.log_likelihood > search->best.log_likelihood)
+    if (here.log_likelihood > search->best.log_likelihood) {
         search->best = here;
-    for (int i = 0; i < 3; i++)
+    }
+    for (int i = 0; i < 3; i++) {
         if (here.log_likelihood > search->trail[i].log_likelihood) {
-            struct candidate worse = search->trail[i];
+            const struct candidate worse = search->trail[i];
             search->trail[i] = here;
             here = worse;
         }
+    }
 }
 
 /* −log likelihood at ln l, the largest over σf; remembers the best seen. */
@@ -154,14 +161,15 @@ static double profile(double ln_l, void *ctx) {
 /* Whether the best three points are close together and a parabola through them promises next to
  * nothing. (The bracket says less: Brent's method closes in from one side.) */
 static bool is_refined(const struct candidate trail[3]) {
-    double to_1 = trail[1].ln_l - trail[0].ln_l;
-    double to_2 = trail[2].ln_l - trail[0].ln_l;
-    if (!isfinite(trail[2].log_likelihood) || fmax(fabs(to_1), fabs(to_2)) > TRAIL_MAX)
+    const double to_1 = trail[1].ln_l - trail[0].ln_l;
+    const double to_2 = trail[2].ln_l - trail[0].ln_l;
+    if (!isfinite(trail[2].log_likelihood) || fmax(fabs(to_1), fabs(to_2)) > TRAIL_MAX) {
         return false;
-    double slope_1 = (trail[0].log_likelihood - trail[1].log_likelihood) / to_1;
-    double slope_2 = (trail[0].log_likelihood - trail[2].log_likelihood) / to_2;
-    double bend = (slope_1 - slope_2) / (to_1 - to_2); /* half the second derivative */
-    double slope = slope_1 - bend * to_1;              /* at the best */
+    }
+    const double slope_1 = (trail[0].log_likelihood - trail[1].log_likelihood) / to_1;
+    const double slope_2 = (trail[0].log_likelihood - trail[2].log_likelihood) / to_2;
+    const double bend = (slope_1 - slope_2) / (to_1 - to_2); /* half the second derivative */
+    const double slope = slope_1 - bend * to_1;              /* at the best */
     return slope * slope <= 4 * bend * GAIN_MIN * (1 + fabs(trail[0].log_likelihood));
 }
 
@@ -183,22 +191,26 @@ static void refine(struct search *search, const struct candidate *left,
                    const struct candidate *middle, const struct candidate *right) {
     gsl_function f = {.function = profile, .params = search};
     search->start = middle->sigma_f;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         search->trail[i] = (struct candidate){.log_likelihood = -INFINITY};
+    }
     remember(search, *middle);
     remember(search, *left);
     remember(search, *right);
-    double f_left = isfinite(left->log_likelihood) ? -left->log_likelihood : REFUSED;
-    double f_right = isfinite(right->log_likelihood) ? -right->log_likelihood : REFUSED;
+    const double f_left = isfinite(left->log_likelihood) ? -left->log_likelihood : REFUSED;
+    const double f_right = isfinite(right->log_likelihood) ? -right->log_likelihood : REFUSED;
     gsl_min_fminimizer *brent = search->gp->brent;
     if (gsl_min_fminimizer_set_with_values(brent, &f, middle->ln_l, -middle->log_likelihood,
-                                           left->ln_l, f_left, right->ln_l, f_right))
+                                           left->ln_l, f_left, right->ln_l, f_right)) {
         return; /* no bracket: a plateau, whose middle is as good as any */
+    }
     for (int step = 0; step < BRENT_STEPS_MAX; step++) {
-        if (gsl_min_fminimizer_iterate(brent))
+        if (gsl_min_fminimizer_iterate(brent)) {
             return;
-        if (brent->x_upper - brent->x_lower < 1e-9 || is_refined(search->trail))
+        }
+        if (brent->x_upper - brent->x_lower < 1e-9 || is_refined(search->trail)) {
             return;
+        }
     }
 }
 
@@ -207,26 +219,30 @@ static void refine(struct search *search, const struct candidate *left,
  * bound there is nothing. Returns the number of candidates. */
 static size_t scan(struct search *search, struct candidate grid[GRID_MAX]) {
     struct kt_gp *gp = search->gp;
-    double range = gp->x[gp->n - 1] - gp->x[0];
+    const double range = gp->x[gp->n - 1] - gp->x[0];
     double least = range;
-    for (size_t i = 1; i < gp->n; i++)
+    for (size_t i = 1; i < gp->n; i++) {
         least = fmin(least, gp->x[i] - gp->x[i - 1]);
-    double last = log(KT_GP_LENGTH_SCALE_MAX);
+    }
+    const double last = log(KT_GP_LENGTH_SCALE_MAX);
     double ln_l = log(clip(least / 9, KT_GP_LENGTH_SCALE_MIN, KT_GP_LENGTH_SCALE_MAX));
-    double near = log(least / 4);
-    double far = log(range) + 1;
+    const double near = log(least / 4);
+    const double far = log(range) + 1;
     size_t count = 0;
     while (count < GRID_MAX) {
         struct candidate *here = &grid[count++];
         *here = (struct candidate){.ln_l = ln_l, .sigma_f = search->start};
         here->log_likelihood = maximise_sigma(gp, exp(ln_l), search->start,
                                               search->best.log_likelihood, 0.05, &here->sigma_f);
-        if (here->log_likelihood > search->best.log_likelihood)
+        if (here->log_likelihood > search->best.log_likelihood) {
             search->best = *here;
-        if (!isfinite(here->log_likelihood) && isfinite(search->best.log_likelihood))
+        }
+        if (!isfinite(here->log_likelihood) && isfinite(search->best.log_likelihood)) {
             break; /* nor can a longer l be better */
-        if (ln_l >= last)
+        }
+        if (ln_l >= last) {
             break;
+        }
         search->start = here->sigma_f;
         ln_l = fmin(last, fmax(near, ln_l + (ln_l < far ? GRID_STEP : GRID_STEP_FAR)));
     }
@@ -246,24 +262,28 @@ static struct candidate maximise(struct kt_gp *gp) {
         .best = {.log_likelihood = -INFINITY},
     };
     struct candidate grid[GRID_MAX];
-    size_t count = scan(&search, grid);
+    const size_t count = scan(&search, grid);
     bool done[GRID_MAX] = {false};
-    double margin = 5 + 0.2 * (double)gp->n; /* more than a step of the grid can hide */
+    const double margin = 5 + 0.2 * (double)gp->n; /* more than a step of the grid can hide */
     for (int round = 0; round < REFINED_MAX; round++) {
         size_t at = count;
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             if (!done[i] && is_local_maximum(grid, count, i) &&
                 grid[i].log_likelihood > search.best.log_likelihood - margin &&
-                (at == count || grid[i].log_likelihood > grid[at].log_likelihood))
+                (at == count || grid[i].log_likelihood > grid[at].log_likelihood)) {
                 at = i;
-        if (at == count)
+            }
+        }
+        if (at == count) {
             break;
+        }
         done[at] = true;
         search.worth = search.best.log_likelihood - margin;
         refine(&search, &grid[at - 1], &grid[at], &grid[at + 1]);
         if (!isfinite(grid[at + 1].log_likelihood) && search.best.ln_l > grid[at - 1].ln_l &&
-            search.best.ln_l < grid[at + 1].ln_l)
+            search.best.ln_l < grid[at + 1].ln_l) {
             probe_edge(&search);
+        }
     }
     return search.best;
 }
@@ -274,13 +294,14 @@ static struct candidate maximise(struct kt_gp *gp) {
 enum kt_err kt_gp_fit(struct kt_gp *gp, const double *x, const double *y, size_t n,
                       struct kt_gp_params *params, double *log_likelihood) {
     enum kt_err err = kt_gp_take_points(gp, x, y, n);
-    if (err)
+    if (err != KT_ERR_OK) {
         return err;
+    }
     struct kt_gp_params found = {.length_scale = LENGTH_SCALE_OF_ONE_POINT};
     if (n == 1) {
         found.sigma_f = sqrt(clip_variance(gp->yy - KT_GP_JITTER));
     } else {
-        struct candidate best = maximise(gp);
+        const struct candidate best = maximise(gp);
         found.length_scale = exp(best.ln_l);
         found.sigma_f = best.sigma_f;
     }

@@ -38,8 +38,8 @@ static const double keyed_mass[] = {
 
 /* Where a law lies in the grid. The smooth ones: all pairs (s, k) at c = 1, s alone elsewhere. */
 struct place {
-    int keyed;
-    int plateau; /* then cap and contention index its own tables */
+    bool keyed;
+    bool plateau; /* then cap and contention index its own tables */
     size_t cap;
     size_t exponent;
     size_t contention;
@@ -50,7 +50,7 @@ static struct place place_of(size_t m) {
     struct place place = {0};
     if (m >= 2 * (size_t)KT_LAWS_SMOOTH) {
         m -= 2 * (size_t)KT_LAWS_SMOOTH;
-        place.plateau = 1;
+        place.plateau = true;
         place.cap = m / PLATEAU_CONTENTIONS;
         place.contention = m % PLATEAU_CONTENTIONS;
         return place;
@@ -69,11 +69,12 @@ static struct place place_of(size_t m) {
 }
 
 struct kt_law kt_law_at(size_t m) {
-    struct place place = place_of(m);
-    if (place.plateau)
+    const struct place place = place_of(m);
+    if (place.plateau) {
         return (struct kt_law){.contention = plateau_contentions[place.contention],
                                .exponent = 1,
                                .plateau = caps[place.cap]};
+    }
     return (struct kt_law){.contention = contentions[place.contention],
                            .coherence = coherences[place.coherence],
                            .exponent = exponents[place.exponent],
@@ -82,27 +83,33 @@ struct kt_law kt_law_at(size_t m) {
 
 /* Appends "name value", with a comma in front if it is not the first. */
 static void append(char *text, const char *name, double value) {
-    size_t length = strlen(text);
+    const size_t length = strlen(text);
     (void)snprintf(text + length, KT_LAW_TEXT_MAX - length, "%s%s %g", length > 0 ? ", " : "", name,
                    value);
 }
 
 void kt_law_describe(struct kt_law law, int32_t key_groups, char text[KT_LAW_TEXT_MAX]) {
     text[0] = '\0';
-    if (law.plateau > 0)
+    if (law.plateau > 0) {
         append(text, "plateau at", law.plateau);
-    if (law.contention > 0)
+    }
+    if (law.contention > 0) {
         append(text, "contention", law.contention);
-    if (law.coherence > 0)
+    }
+    if (law.coherence > 0) {
         append(text, "coherence", law.coherence);
-    if (law.contention > 0 && law.exponent < 1)
+    }
+    if (law.contention > 0 && law.exponent < 1) {
         append(text, "exponent", law.exponent);
-    if (text[0] == '\0')
+    }
+    if (text[0] == '\0') {
         (void)snprintf(text, KT_LAW_TEXT_MAX, "linear");
-    if (law.keyed && key_groups > 0)
+    }
+    if (law.keyed && key_groups > 0) {
         append(text, "key groups", key_groups);
-    else if (law.keyed)
+    } else if (law.keyed) {
         (void)snprintf(text + strlen(text), KT_LAW_TEXT_MAX - strlen(text), ", key groups");
+    }
 }
 
 /* mass[CONTENTIONS], which sums to 1: a log-normal density times the width of each cell in ln s
@@ -110,29 +117,33 @@ void kt_law_describe(struct kt_law law, int32_t key_groups, char text[KT_LAW_TEX
 static void contention_prior(double *mass) {
     double sum = 0;
     for (size_t i = 1; i < CONTENTIONS; i++) {
-        size_t low = i > 1 ? i - 1 : i;
-        size_t high = i < CONTENTIONS - 1 ? i + 1 : i;
-        double width = log(contentions[high] / contentions[low]) / (double)(high - low);
-        double z = log(contentions[i] / CONTENTION_MEDIAN) / CONTENTION_LN_SD;
+        const size_t low = i > 1 ? i - 1 : i;
+        const size_t high = i < CONTENTIONS - 1 ? i + 1 : i;
+        const double width = log(contentions[high] / contentions[low]) / (double)(high - low);
+        const double z = log(contentions[i] / CONTENTION_MEDIAN) / CONTENTION_LN_SD;
         mass[i] = exp(-0.5 * z * z) * width;
         sum += mass[i];
     }
-    for (size_t i = 1; i < CONTENTIONS; i++)
+    for (size_t i = 1; i < CONTENTIONS; i++) {
         mass[i] *= (1 - CONTENTION_ZERO_MASS) / sum;
+    }
     mass[0] = CONTENTION_ZERO_MASS;
 }
 
 /* The mass of one law before all are made to sum to 1. */
 static double mass_of(struct kt_laws_choice choice, double keyed, const double *contention,
                       size_t m) {
-    struct place place = place_of(m);
-    if (place.plateau)
+    const struct place place = place_of(m);
+    if (place.plateau) {
         return choice.plateaus ? PLATEAU_MASS / (CAPS * PLATEAU_CONTENTIONS) : 0;
+    }
     double mass = contention[place.contention] * (place.keyed ? keyed : 1 - keyed);
-    if (choice.exponents)
+    if (choice.exponents) {
         mass *= exponent_mass[place.exponent];
-    if (place.exponent == 0)
+    }
+    if (place.exponent == 0) {
         return mass * coherence_mass[place.coherence];
+    }
     return choice.exponents ? mass : 0;
 }
 
@@ -144,36 +155,43 @@ void kt_laws_prior(struct kt_laws_choice choice, enum kt_law_keyed keyed, double
         prior[m] = mass_of(choice, choice.keyed ? keyed_mass[keyed] : 0, contention, m);
         sum += prior[m];
     }
-    for (size_t m = 0; m < KT_LAWS; m++)
+    for (size_t m = 0; m < KT_LAWS; m++) {
         prior[m] /= sum;
+    }
 }
 
 void kt_laws_shape_unkeyed(int32_t parallelism, double *shape) {
-    double p = parallelism;
-    for (size_t i = 0; i < CONTENTIONS; i++)
-        for (size_t j = 0; j < COHERENCES; j++)
+    const double p = parallelism;
+    for (size_t i = 0; i < CONTENTIONS; i++) {
+        for (size_t j = 0; j < COHERENCES; j++) {
             *shape++ = -log(1 + contentions[i] * (p - 1) + coherences[j] * p * (p - 1));
-    for (size_t e = 1; e < EXPONENTS; e++)
-        for (size_t i = 0; i < CONTENTIONS; i++)
+        }
+    }
+    for (size_t e = 1; e < EXPONENTS; e++) {
+        for (size_t i = 0; i < CONTENTIONS; i++) {
             *shape++ = -exponents[e] * log(1 + contentions[i] / exponents[e] * (p - 1));
+        }
+    }
     for (size_t i = 0; i < CAPS; i++) {
-        double used = parallelism < caps[i] ? p : caps[i];
-        for (size_t j = 0; j < PLATEAU_CONTENTIONS; j++)
+        const double used = parallelism < caps[i] ? p : caps[i];
+        for (size_t j = 0; j < PLATEAU_CONTENTIONS; j++) {
             *shape++ = log(used / p) - log(1 + plateau_contentions[j] * (used - 1));
+        }
     }
 }
 
 double kt_laws_key_loss(int32_t parallelism, int32_t key_groups) {
-    if (key_groups <= 0)
+    if (key_groups <= 0) {
         return 0;
-    int64_t fullest = ((int64_t)key_groups + parallelism - 1) / parallelism;
+    }
+    const int64_t fullest = ((int64_t)key_groups + parallelism - 1) / parallelism;
     return log((double)key_groups / ((double)fullest * parallelism));
 }
 
 void kt_laws_shape(int32_t parallelism, int32_t key_groups, double *shape) {
     double unkeyed[KT_LAWS_SHAPES];
     kt_laws_shape_unkeyed(parallelism, unkeyed);
-    double loss = kt_laws_key_loss(parallelism, key_groups);
+    const double loss = kt_laws_key_loss(parallelism, key_groups);
     for (size_t m = 0; m < KT_LAWS_SMOOTH; m++) {
         shape[m] = unkeyed[m];
         shape[KT_LAWS_SMOOTH + m] = unkeyed[m] + loss;
@@ -185,18 +203,22 @@ void kt_laws_shape(int32_t parallelism, int32_t key_groups, double *shape) {
 /* tempered ← norm(π₀ L^.3); π₀ itself where the likelihoods rule out all that it allows. */
 static void temper(const double *prior, const double *log_likelihood, double *tempered) {
     double best = -INFINITY;
-    for (size_t m = 0; m < KT_LAWS; m++)
-        if (prior[m] > 0)
+    for (size_t m = 0; m < KT_LAWS; m++) {
+        if (prior[m] > 0) {
             best = fmax(best, log_likelihood[m]);
+        }
+    }
     double sum = 0;
     for (size_t m = 0; m < KT_LAWS; m++) {
         tempered[m] = prior[m];
-        if (prior[m] > 0 && best > -INFINITY)
+        if (prior[m] > 0 && best > -INFINITY) {
             tempered[m] *= exp(SHARED_EXPONENT * (log_likelihood[m] - best));
+        }
         sum += tempered[m];
     }
-    for (size_t m = 0; m < KT_LAWS; m++)
+    for (size_t m = 0; m < KT_LAWS; m++) {
         tempered[m] /= sum;
+    }
 }
 
 void kt_laws_shared_prior(const double *prior, const double *log_likelihood, size_t count,
@@ -205,10 +227,12 @@ void kt_laws_shared_prior(const double *prior, const double *log_likelihood, siz
     double tempered[KT_LAWS];
     for (size_t j = 0; j < count; j++) {
         temper(prior, log_likelihood + j * KT_LAWS, tempered);
-        for (size_t m = 0; m < KT_LAWS; m++)
+        for (size_t m = 0; m < KT_LAWS; m++) {
             sum[m] += tempered[m];
+        }
     }
-    for (size_t m = 0; m < KT_LAWS; m++)
+    for (size_t m = 0; m < KT_LAWS; m++) {
         shared[m] = count > 0 ? (1 - SHARED_PART) * prior[m] + SHARED_PART / (double)count * sum[m]
                               : prior[m];
+    }
 }

@@ -9,6 +9,7 @@
 #ifndef KT_MODEL_LAWS_H
 #define KT_MODEL_LAWS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,14 +26,14 @@ struct kt_law {
     double coherence;  /* k */
     double exponent;   /* c */
     int32_t plateau;   /* P₀; 0: none */
-    int keyed;         /* with key groups */
+    bool keyed;        /* with key groups */
 };
 
 /* Which laws take part, for ablations; all in the default. */
 struct kt_laws_choice {
-    int keyed;     /* laws with key groups */
-    int exponents; /* c other than 1 */
-    int plateaus;
+    bool keyed;     /* laws with key groups */
+    bool exponents; /* c other than 1 */
+    bool plateaus;
 };
 
 /* Law m of 0…KT_LAWS-1. */

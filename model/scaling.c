@@ -32,16 +32,6 @@
 #define WEIGHT_MAX      1e6
 #define GENERATIONS_MAX 1e6
 
-/* The change point takes part from this log Bayes factor on, prior odds included, and is to be
- * remembered from that on. */
-#define CHANGE_MIXED   (-3.0)
-#define CHANGE_DURABLE 1.5
-
-/* Scales and laws that weigh less are left out of predictions: of the most probable component's
- * weight, and of the scale's most probable law's. */
-#define SCALE_MIN 1e-4
-#define LAW_MIN   1e-6
-
 #define PRIOR_SUM_TOLERANCE 1e-6
 
 const struct kt_scaling_model kt_scaling_model_default = {
@@ -55,36 +45,40 @@ const struct kt_scaling_model kt_scaling_model_default = {
     .level_walk = .002,
     .change_sd = .25,
     .change_odds = .01,
-    .laws = {.keyed = 1, .exponents = 1, .plateaus = 1},
+    .laws = {.keyed = true, .exponents = true, .plateaus = true},
 };
 
 /* A scale whose prior is 0 takes no part. */
 static void list_scales(struct kt_scaling *scaling) {
     const struct kt_scaling_model *model = &scaling->model;
-    for (size_t a = 0; a < 2; a++)
+    for (size_t a = 0; a < 2; a++) {
         for (size_t v = 0; v < 4; v++) {
-            double prior = model->amplitude_prior[a] * model->noise_prior[v];
-            if (!(prior > 0))
+            const double prior = model->amplitude_prior[a] * model->noise_prior[v];
+            if (!(prior > 0)) {
                 continue;
+            }
             struct scale *scale = &scaling->scale[scaling->scales++];
             scale->amplitude = model->amplitude[a];
             scale->noise = model->noise[v];
             scale->ln_prior = log(prior);
         }
+    }
 }
 
 struct kt_scaling *kt_scaling_new(const struct kt_scaling_model *model) {
     struct kt_scaling *scaling = calloc(1, sizeof *scaling);
-    if (!scaling)
+    if (scaling == NULL) {
         return NULL;
+    }
     scaling->model = *model;
     scaling->stamp = scaling->mean_stamp = 1;
     list_scales(scaling);
     for (int keyed = KT_LAW_NOT_KEYED; keyed <= KT_LAW_KEYED; keyed++) {
         double *ln_prior = scaling->ln_library[keyed];
         kt_laws_prior(model->laws, (enum kt_law_keyed)keyed, ln_prior);
-        for (size_t m = 0; m < KT_LAWS; m++)
+        for (size_t m = 0; m < KT_LAWS; m++) {
             ln_prior[m] = log(ln_prior[m]);
+        }
     }
     return scaling;
 }
@@ -108,37 +102,45 @@ static enum kt_err check_group(const struct kt_scaling_question *question, size_
     if (group->parallelism < 1 || group->parallelism > KT_PARALLELISM_MAX ||
         group->observations < 1 || !(group->ability > 0 && group->ability <= KT_MEASURE_MAX) ||
         !(group->weight > 0 && group->weight <= KT_MEASURE_MAX) ||
-        !(group->scatter >= 0 && group->scatter <= KT_MEASURE_MAX))
+        !(group->scatter >= 0 && group->scatter <= KT_MEASURE_MAX)) {
         return kt_fail(error, KT_ERR_INVALID,
                        "group %zu: parallelism %d, %d observations, ability %g, weight %g, scatter "
                        "%g are not all in range",
                        i, group->parallelism, group->observations, group->ability, group->weight,
                        group->scatter);
+    }
     if (i > 0 && (group->window_end_ms <= group[-1].window_end_ms ||
-                  group->generation < group[-1].generation))
+                  group->generation < group[-1].generation)) {
         return kt_fail(error, KT_ERR_INVALID, "group %zu is not newer than the one before", i);
+    }
     return KT_ERR_OK;
 }
 
 static enum kt_err check_question(const struct kt_scaling_question *question,
                                   struct kt_error *error) {
-    if (question->count < 1 || question->count > POINTS)
+    if (question->count < 1 || question->count > POINTS) {
         return kt_fail(error, KT_ERR_INVALID, "%zu groups of observations, expected 1 to %d",
                        question->count, POINTS);
-    if (question->change_points > KT_CHANGE_POINTS_MAX)
+    }
+    if (question->change_points > KT_CHANGE_POINTS_MAX) {
         return kt_fail(error, KT_ERR_INVALID, "%zu change points, at most %d",
                        question->change_points, KT_CHANGE_POINTS_MAX);
-    for (size_t j = 1; j < question->change_points; j++)
-        if (question->change_points_ms[j] <= question->change_points_ms[j - 1])
+    }
+    for (size_t j = 1; j < question->change_points; j++) {
+        if (question->change_points_ms[j] <= question->change_points_ms[j - 1]) {
             return kt_fail(error, KT_ERR_INVALID, "change point %zu is not the later one", j);
+        }
+    }
     if (question->keyed < KT_LAW_NOT_KEYED || question->keyed > KT_LAW_KEYED ||
-        question->key_groups < 0 || question->key_groups > KT_PARALLELISM_MAX)
+        question->key_groups < 0 || question->key_groups > KT_PARALLELISM_MAX) {
         return kt_fail(error, KT_ERR_INVALID, "%d key groups, expected 0 to %d",
                        question->key_groups, KT_PARALLELISM_MAX);
+    }
     for (size_t i = 0; i < question->count; i++) {
         enum kt_err err = check_group(question, i, error);
-        if (err)
+        if (err != KT_ERR_OK) {
             return err;
+        }
     }
     return KT_ERR_OK;
 }
@@ -147,29 +149,33 @@ static enum kt_err check_question(const struct kt_scaling_question *question,
 static enum kt_err take_law_prior(struct kt_scaling *scaling,
                                   const struct kt_scaling_question *question,
                                   struct kt_error *error) {
-    if (question->law_prior) {
+    if (question->law_prior != NULL) {
         double sum = 0;
         for (size_t m = 0; m < KT_LAWS; m++) {
-            if (!(question->law_prior[m] >= 0))
+            if (!(question->law_prior[m] >= 0)) {
                 return kt_fail(error, KT_ERR_INVALID, "prior of law %zu is %g", m,
                                question->law_prior[m]);
+            }
             sum += question->law_prior[m];
             scaling->ln_law[m] = log(question->law_prior[m]);
         }
-        if (!(fabs(sum - 1) <= PRIOR_SUM_TOLERANCE))
+        if (!(fabs(sum - 1) <= PRIOR_SUM_TOLERANCE)) {
             return kt_fail(error, KT_ERR_INVALID, "the laws' prior sums to %g, expected 1", sum);
+        }
     } else {
-        enum kt_law_keyed keyed = question->key_groups > 0 ? question->keyed : KT_LAW_NOT_KEYED;
+        const enum kt_law_keyed keyed =
+            question->key_groups > 0 ? question->keyed : KT_LAW_NOT_KEYED;
         memcpy(scaling->ln_law, scaling->ln_library[keyed], sizeof scaling->ln_law);
     }
     scaling->with_keyed = false;
-    for (size_t m = KT_LAWS_SMOOTH; m < (size_t)2 * KT_LAWS_SMOOTH; m++)
+    for (size_t m = KT_LAWS_SMOOTH; m < (size_t)2 * KT_LAWS_SMOOTH; m++) {
         scaling->with_keyed = scaling->with_keyed || scaling->ln_law[m] > -INFINITY;
+    }
     return KT_ERR_OK;
 }
 
 static void take_groups(struct kt_scaling *scaling, const struct kt_scaling_question *question) {
-    size_t n = question->count;
+    const size_t n = question->count;
     scaling->key_groups = question->key_groups;
     scaling->observations = 0;
     scaling->scatter = 0;
@@ -187,33 +193,38 @@ static void take_groups(struct kt_scaling *scaling, const struct kt_scaling_ques
         row[COLUMN_Y] = scaling->y[i];
         row[COLUMN_H] = kt_laws_key_loss(group->parallelism, question->key_groups);
         row[COLUMN_U] = i + 1 < n;
-        for (size_t c = 0; c < COLUMNS; c += KT_TILE)
+        for (size_t c = 0; c < COLUMNS; c += KT_TILE) {
             memcpy(scaling->right + kt_tile_at(n, i, c), row + c, KT_TILE * sizeof *row);
+        }
     }
-    int64_t newest_ms = question->groups[n - 1].window_end_ms;
+    const int64_t newest_ms = question->groups[n - 1].window_end_ms;
     scaling->with_change = scaling->model.change_odds > 0 && n > 1;
-    for (size_t j = 0; j < question->change_points; j++)
-        if (question->change_points_ms[j] == newest_ms)
+    for (size_t j = 0; j < question->change_points; j++) {
+        if (question->change_points_ms[j] == newest_ms) {
             scaling->with_change = false; /* is one already */
+        }
+    }
 }
 
 /* What all scales share of C, and the correlations of δ. */
 static void fill_covariances(struct kt_scaling *scaling,
                              const struct kt_scaling_question *question) {
     const struct kt_scaling_model *model = &scaling->model;
-    size_t n = question->count;
-    double now = (double)question->groups[n - 1].generation;
+    const size_t n = question->count;
+    const double now = (double)question->groups[n - 1].generation;
     for (size_t j = 0; j < n; j++) {
         /* two levels differ by what happened after the later of them: here j */
         const struct kt_observation_group *later = &question->groups[j];
-        double steps = fmin(now - (double)later->generation, GENERATIONS_MAX);
+        const double steps = fmin(now - (double)later->generation, GENERATIONS_MAX);
         double level = model->level_walk * model->level_walk * steps;
-        for (size_t c = 0; c < question->change_points; c++)
-            if (later->window_end_ms < question->change_points_ms[c])
+        for (size_t c = 0; c < question->change_points; c++) {
+            if (later->window_end_ms < question->change_points_ms[c]) {
                 level += model->change_sd * model->change_sd;
+            }
+        }
         for (size_t i = 0; i <= j; i++) {
-            double d = (scaling->ln_p[i] - scaling->ln_p[j]) / model->length_scale;
-            bool same = scaling->parallelism[i] == scaling->parallelism[j];
+            const double d = (scaling->ln_p[i] - scaling->ln_p[j]) / model->length_scale;
+            const bool same = scaling->parallelism[i] == scaling->parallelism[j];
             scaling->correlation[i * n + j] = exp(-0.5 * d * d);
             scaling->fixed[i * n + j] =
                 model->vague_variance + level + (same ? model->wiggle * model->wiggle : 0);
@@ -223,12 +234,13 @@ static void fill_covariances(struct kt_scaling *scaling,
 
 /* C of a scale, its upper triangle. */
 static void fill_covariance(const struct kt_scaling *scaling, struct scale *scale) {
-    size_t n = scaling->n;
-    double variance = scale->amplitude * scale->amplitude;
+    const size_t n = scaling->n;
+    const double variance = scale->amplitude * scale->amplitude;
     for (size_t i = 0; i < n; i++) {
         double *row = scale->u + i * n;
-        for (size_t j = i; j < n; j++)
+        for (size_t j = i; j < n; j++) {
             row[j] = scaling->fixed[i * n + j] + variance * scaling->correlation[i * n + j];
+        }
         row[i] += scale->noise * scale->noise / scaling->weight[i];
     }
 }
@@ -242,38 +254,32 @@ struct sums {
 
 static void sum_up(const struct kt_scaling *scaling, const struct scale *scale, struct sums *sums) {
     memset(sums, 0, sizeof *sums);
-    size_t n = scaling->n;
+    const size_t n = scaling->n;
     for (size_t t = 0; t < COLUMNS; t += KT_TILE) {
         const double *tile = scale->solved + t * n;
         double square[KT_TILE] = {0};
         double cross[KT_TILE] = {0};
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             for (size_t c = 0; c < KT_TILE; c++) {
-                double z = scale->y[i] - tile[i * KT_TILE + c];
+                const double z = scale->y[i] - tile[i * KT_TILE + c];
                 square[c] += z * z;
                 cross[c] += scale->q[i] * z;
             }
+        }
         memcpy(sums->square + t, square, sizeof square);
         memcpy(sums->cross + t, cross, sizeof cross);
-        if (!scaling->with_keyed || t >= KT_LAWS_SMOOTH)
+        if (!scaling->with_keyed || t >= KT_LAWS_SMOOTH) {
             continue;
+        }
         memset(square, 0, sizeof square);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             for (size_t c = 0; c < KT_TILE; c++) {
-                double z = scale->y[i] - scale->h[i] - tile[i * KT_TILE + c];
+                const double z = scale->y[i] - scale->h[i] - tile[i * KT_TILE + c];
                 square[c] += z * z;
             }
+        }
         memcpy(sums->square_keyed + t, square, sizeof square);
     }
-}
-
-/* The place of law m among the shapes. */
-static size_t shape_of(size_t m) {
-    return m < KT_LAWS_SMOOTH ? m : m - KT_LAWS_SMOOTH;
-}
-
-static bool is_keyed(size_t m) {
-    return m >= KT_LAWS_SMOOTH && m < (size_t)2 * KT_LAWS_SMOOTH;
 }
 
 /* The log likelihoods of all laws under one scale, without their priors, with the scale's. */
@@ -286,18 +292,19 @@ static void fill_likelihoods(struct kt_scaling *scaling, struct scale *scale, do
         scale->q_square += scale->q[i] * scale->q[i];
         q_h += scale->q[i] * scale->h[i];
     }
-    double variance = scaling->model.change_sd * scaling->model.change_sd;
+    const double variance = scaling->model.change_sd * scaling->model.change_sd;
     scale->change = variance / (1 + variance * scale->q_square);
-    double constant = scale->ln_prior - ln_root - 0.5 * scaling->observations * LN_2PI -
-                      0.5 * scaling->scatter / (scale->noise * scale->noise) -
-                      (scaling->observations - (double)scaling->n) * log(scale->noise);
+    const double constant = scale->ln_prior - ln_root - 0.5 * scaling->observations * LN_2PI -
+                            0.5 * scaling->scatter / (scale->noise * scale->noise) -
+                            (scaling->observations - (double)scaling->n) * log(scale->noise);
     double constant_changed =
         constant + log(scaling->model.change_odds) - 0.5 * log1p(variance * scale->q_square);
     for (size_t m = 0; m < KT_LAWS; m++) {
-        double cross = sums.cross[shape_of(m)] - (is_keyed(m) ? q_h : 0);
-        double square =
-            is_keyed(m) ? sums.square_keyed[m - KT_LAWS_SMOOTH] : sums.square[shape_of(m)];
-        bool absent = is_keyed(m) && !scaling->with_keyed;
+        const double cross =
+            sums.cross[kt_scaling_shape_of(m)] - (kt_scaling_is_keyed(m) ? q_h : 0);
+        const double square = kt_scaling_is_keyed(m) ? sums.square_keyed[m - KT_LAWS_SMOOTH]
+                                                     : sums.square[kt_scaling_shape_of(m)];
+        const bool absent = kt_scaling_is_keyed(m) && !scaling->with_keyed;
         scale->log_likelihood[0][m] = absent ? -INFINITY : constant - 0.5 * square;
         scale->log_likelihood[1][m] =
             absent || !scaling->with_change
@@ -308,11 +315,12 @@ static void fill_likelihoods(struct kt_scaling *scaling, struct scale *scale, do
 }
 
 static bool solve(struct kt_scaling *scaling, struct scale *scale) {
-    size_t n = scaling->n;
+    const size_t n = scaling->n;
     double ln_root;
     fill_covariance(scaling, scale);
-    if (!kt_tiles_factor(n, scale->u, scale->inverse_root, &ln_root))
+    if (!kt_tiles_factor(n, scale->u, scale->inverse_root, &ln_root)) {
         return false;
+    }
     memcpy(scale->solved, scaling->right, n * COLUMNS * sizeof *scale->solved);
     kt_tiles_solve(n, scale->u, scale->inverse_root, scale->solved, TILES);
     for (size_t i = 0; i < n; i++) {
@@ -324,101 +332,6 @@ static bool solve(struct kt_scaling *scaling, struct scale *scale) {
     return true;
 }
 
-/* Posterior weights of a scale's laws relative to its best, with (1) or without (0) the change
- * point. */
-static void weigh(const struct kt_scaling *scaling, struct scale *scale, int changed) {
-    double *relative = scale->relative[changed];
-    double best = -INFINITY;
-    for (size_t m = 0; m < KT_LAWS; m++) {
-        relative[m] = scale->log_likelihood[changed][m] + scaling->ln_law[m];
-        best = fmax(best, relative[m]);
-    }
-    scale->best[changed] = best;
-    scale->sum[changed] = 0;
-    for (size_t m = 0; m < KT_LAWS; m++) {
-        /* below e⁻⁵⁰ of the best nothing is left of it in any sum */
-        relative[m] = relative[m] - best > -50 ? exp(relative[m] - best) : 0;
-        scale->sum[changed] += relative[m];
-    }
-}
-
-static double evidence_of(const struct kt_scaling *scaling, int changed) {
-    double best = -INFINITY;
-    for (size_t s = 0; s < scaling->scales; s++)
-        best = fmax(best, scaling->scale[s].best[changed]);
-    double sum = 0;
-    for (size_t s = 0; s < scaling->scales; s++)
-        sum += exp(scaling->scale[s].best[changed] - best) * scaling->scale[s].sum[changed];
-    return best + log(sum);
-}
-
-/* Of one scale: the laws worth predicting with, and the columns they need. */
-static void keep(struct kt_scaling *scaling, struct scale *scale, double best) {
-    bool needed[KT_LAWS_SHAPES] = {false};
-    scale->kept = 0;
-    for (int changed = 0; changed <= scaling->changed; changed++) {
-        struct part *part = &scale->part[changed];
-        double part_weight = exp(scale->best[changed] - best);
-        part->count = part->unkeyed = 0;
-        if (part_weight * scale->sum[changed] < SCALE_MIN)
-            continue;
-        /* plateaus, too, are laws without key groups */
-        for (int keyed = 0; keyed <= 1; keyed++)
-            for (size_t m = 0; m < KT_LAWS; m++) {
-                if (is_keyed(m) != (keyed == 1) || !(scale->relative[changed][m] > LAW_MIN))
-                    continue;
-                size_t at = part->count++;
-                part->unkeyed += keyed == 0;
-                part->column[at] = (uint16_t)m;
-                part->weight[at] = part_weight * scale->relative[changed][m];
-                scaling->total += part->weight[at];
-                needed[shape_of(m)] = true;
-            }
-    }
-    uint16_t column[KT_LAWS_SHAPES];
-    for (size_t c = 0; c < KT_LAWS_SHAPES; c++)
-        if (needed[c]) {
-            column[c] = (uint16_t)scale->kept;
-            scale->law[scale->kept++] = (uint16_t)c;
-        }
-    for (int changed = 0; changed <= scaling->changed; changed++) {
-        struct part *part = &scale->part[changed];
-        for (size_t c = 0; c < part->count; c++) {
-            size_t m = part->column[c];
-            part->cross[c] = changed ? scale->change * scale->cross[m] : 0;
-            part->column[c] = column[shape_of(m)];
-        }
-    }
-    /* a column only ever moves to the left */
-    for (size_t c = 0; c < scale->kept; c++)
-        for (size_t i = 0; i < scaling->n; i++)
-            scale->solved[kt_tile_at(scaling->n, i, c)] =
-                scale->solved[kt_tile_at(scaling->n, i, scale->law[c])];
-}
-
-/* The most probable law and E[ν]. */
-static void summarise(const struct kt_scaling *scaling, double best, struct kt_scaling_fit *fit) {
-    double law[KT_LAWS] = {0};
-    double sum = 0;
-    double noise = 0;
-    for (size_t s = 0; s < scaling->scales; s++)
-        for (int changed = 0; changed <= scaling->changed; changed++) {
-            const struct scale *scale = &scaling->scale[s];
-            double weight = exp(scale->best[changed] - best);
-            for (size_t m = 0; m < KT_LAWS; m++)
-                law[m] += weight * scale->relative[changed][m];
-            sum += weight * scale->sum[changed];
-            noise += weight * scale->sum[changed] * scale->noise;
-        }
-    size_t likely = 0;
-    for (size_t m = 1; m < KT_LAWS; m++)
-        if (law[m] > law[likely])
-            likely = m;
-    fit->law = kt_law_at(likely);
-    fit->law_probability = law[likely] / sum;
-    fit->noise = noise / sum;
-}
-
 enum kt_err kt_scaling_fit(struct kt_scaling *scaling, const struct kt_scaling_question *question,
                            struct kt_scaling_fit *fit, struct kt_error *error) {
     scaling->n = 0;
@@ -426,52 +339,23 @@ enum kt_err kt_scaling_fit(struct kt_scaling *scaling, const struct kt_scaling_q
     scaling->mean_stamp++;
     scaling->first_known = false;
     enum kt_err err = check_question(question, error);
-    if (!err)
+    if (err == KT_ERR_OK) {
         err = take_law_prior(scaling, question, error);
-    if (err)
+    }
+    if (err != KT_ERR_OK) {
         return err;
+    }
     take_groups(scaling, question);
     fill_covariances(scaling, question);
     scaling->n = question->count;
     for (size_t s = 0; s < scaling->scales; s++) {
-        struct scale *scale = &scaling->scale[s];
-        if (!solve(scaling, scale)) {
+        if (!solve(scaling, &scaling->scale[s])) {
             scaling->n = 0;
             return kt_fail(error, KT_ERR_NUMERIC,
                            "the covariance of %zu groups is not positive definite",
                            question->count);
         }
-        weigh(scaling, scale, 0);
-        if (scaling->with_change)
-            weigh(scaling, scale, 1);
     }
-    double base = evidence_of(scaling, 0);
-    double with_change = scaling->with_change ? evidence_of(scaling, 1) : -INFINITY;
-    scaling->changed = with_change > base + CHANGE_MIXED;
-    double best = -INFINITY;
-    for (size_t s = 0; s < scaling->scales; s++)
-        for (int changed = 0; changed <= scaling->changed; changed++)
-            best = fmax(best, scaling->scale[s].best[changed]);
-    scaling->total = 0;
-    for (size_t s = 0; s < scaling->scales; s++)
-        keep(scaling, &scaling->scale[s], best);
-    summarise(scaling, best, fit);
-    fit->log_marginal_likelihood = base;
-    fit->change_point = with_change > base + CHANGE_DURABLE;
+    kt_scaling_weigh(scaling, fit);
     return KT_ERR_OK;
-}
-
-void kt_scaling_law_likelihoods(const struct kt_scaling *scaling, double *log_likelihood) {
-    for (size_t m = 0; m < KT_LAWS; m++) {
-        size_t at = is_keyed(m) && !scaling->with_keyed ? m - KT_LAWS_SMOOTH : m;
-        double best = -INFINITY;
-        double sum = 0;
-        for (size_t s = 0; s < scaling->scales; s++)
-            for (int changed = 0; changed <= scaling->changed; changed++)
-                best = fmax(best, scaling->scale[s].log_likelihood[changed][at]);
-        for (size_t s = 0; s < scaling->scales; s++)
-            for (int changed = 0; changed <= scaling->changed; changed++)
-                sum += exp(scaling->scale[s].log_likelihood[changed][at] - best);
-        log_likelihood[m] = best + log(sum);
-    }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Inside of the scaling surrogate, shared by its two files: conditioning on observations
- * (scaling.c) and prediction (scaling_predict.c).
+ * Inside of the scaling surrogate, shared by its files: conditioning on observations
+ * (scaling.c), weighing (scaling_weigh.c) and prediction (scaling_predict.c).
  *
- * The symbols of both. A scale is one pair (a, ν). Under it the n groups have the covariance
+ * Their symbols. A scale is one pair (a, ν). Under it the n groups have the covariance
  * C = UᵀU. One triangular solve per scale gives X = U⁻ᵀ [S, y, h, u]: S the shapes of the laws
  * without key groups at the groups' parallelisms, y the observations, h = ln(e(p) / p) what key
  * groups add to a law, u = 1 for all groups but the newest. So U⁻ᵀ(y − S_m) is a difference of two
@@ -132,5 +132,19 @@ struct kt_scaling {
 
 /* The shapes of the laws without key groups at p; the pointer holds until another p is asked. */
 const double *kt_scaling_shape(struct kt_scaling *scaling, int32_t parallelism);
+
+/* From every scale's likelihoods to the posterior and what a fit tells of it: each scale keeps the
+ * columns of X that predictions need, and loses the others. */
+void kt_scaling_weigh(struct kt_scaling *scaling, struct kt_scaling_fit *fit);
+
+/* The place of law m among the shapes. */
+static inline size_t kt_scaling_shape_of(size_t m) {
+    return m < KT_LAWS_SMOOTH ? m : m - KT_LAWS_SMOOTH;
+}
+
+/* Whether law m is one with key groups. */
+static inline bool kt_scaling_is_keyed(size_t m) {
+    return m >= KT_LAWS_SMOOTH && m < (size_t)2 * KT_LAWS_SMOOTH;
+}
 
 #endif

@@ -45,30 +45,32 @@ static void set_block(struct kt_scaling *scaling, const int32_t *parallelism, si
     struct block *block = &scaling->block;
     block->count = count;
     for (size_t w = 0; w < BLOCK; w++) {
-        int32_t p = parallelism[w < count ? w : count - 1];
+        const int32_t p = parallelism[w < count ? w : count - 1];
         block->parallelism[w] = p;
         block->ln_p[w] = log(p);
         block->key_loss[w] = kt_laws_key_loss(p, scaling->key_groups);
         memcpy(block->shape + w * COLUMNS, kt_scaling_shape(scaling, p),
                KT_LAWS_SHAPES * sizeof *block->shape);
     }
-    for (size_t i = 0; i < scaling->n; i++)
+    for (size_t i = 0; i < scaling->n; i++) {
         for (size_t w = 0; w < BLOCK; w++) {
-            double d = (block->ln_p[w] - scaling->ln_p[i]) / model->length_scale;
-            bool same = block->parallelism[w] == scaling->parallelism[i];
+            const double d = (block->ln_p[w] - scaling->ln_p[i]) / model->length_scale;
+            const bool same = block->parallelism[w] == scaling->parallelism[i];
             block->correlation[i * BLOCK + w] = exp(-0.5 * d * d);
             block->fixed[i * BLOCK + w] =
                 model->vague_variance + (same ? model->wiggle * model->wiggle : 0);
         }
+    }
 }
 
 /* b = U⁻ᵀk* at the block's places. */
 static void solve_block(struct kt_scaling *scaling, const struct scale *scale) {
     struct block *block = &scaling->block;
-    size_t n = scaling->n;
-    double variance = scale->amplitude * scale->amplitude;
-    for (size_t i = 0; i < n * BLOCK; i++)
+    const size_t n = scaling->n;
+    const double variance = scale->amplitude * scale->amplitude;
+    for (size_t i = 0; i < n * BLOCK; i++) {
         block->b[i] = block->fixed[i] + variance * block->correlation[i];
+    }
     kt_tiles_solve(n, scale->u, scale->inverse_root, block->b, 1);
 }
 
@@ -79,8 +81,9 @@ static void fill_lines(struct kt_scaling *scaling, const struct scale *scale) {
     for (size_t w = 0; w < block->count; w++) {
         const double *shape = block->shape + w * COLUMNS;
         double *line = block->line + w * COLUMNS;
-        for (size_t c = 0; c < scale->kept; c++)
+        for (size_t c = 0; c < scale->kept; c++) {
             line[c] = shape[scale->law[c]] - line[c];
+        }
     }
 }
 
@@ -93,7 +96,7 @@ static void take_place(struct kt_scaling *scaling, struct scale *scale, size_t w
     double b_h = 0;
     double b_q = 0;
     for (size_t i = 0; i < scaling->n; i++) {
-        double b = block->b[i * BLOCK + w];
+        const double b = block->b[i * BLOCK + w];
         b_b += b * b;
         b_y += b * scale->y[i];
         b_h += b * scale->h[i];
@@ -102,8 +105,9 @@ static void take_place(struct kt_scaling *scaling, struct scale *scale, size_t w
     double prior =
         model->vague_variance + scale->amplitude * scale->amplitude + model->wiggle * model->wiggle;
     for (int changed = 0; changed <= scaling->changed; changed++) {
-        if (scale->part[changed].count == 0)
+        if (scale->part[changed].count == 0) {
             continue;
+        }
         struct view view = {.scale = scale,
                             .part = &scale->part[changed],
                             .changed = changed,
@@ -111,7 +115,7 @@ static void take_place(struct kt_scaling *scaling, struct scale *scale, size_t w
                             .line = block->line + w * COLUMNS,
                             .offset = {b_y, b_y - b_h + block->key_loss[w]},
                             .lever = changed ? b_q : 0};
-        double known = changed ? b_b - scale->change * b_q * b_q : b_b;
+        const double known = changed ? b_b - scale->change * b_q * b_q : b_b;
         view.variance = fmax(prior - known, VARIANCE_MIN);
         take(scaling, &view, ctx);
     }
@@ -123,12 +127,14 @@ static void predict(struct kt_scaling *scaling, const int32_t *parallelism, size
     set_block(scaling, parallelism, count);
     for (size_t s = 0; s < scaling->scales; s++) {
         struct scale *scale = &scaling->scale[s];
-        if (scale->kept == 0)
+        if (scale->kept == 0) {
             continue;
+        }
         solve_block(scaling, scale);
         fill_lines(scaling, scale);
-        for (size_t w = 0; w < count; w++)
+        for (size_t w = 0; w < count; w++) {
             take_place(scaling, scale, w, take, ctx);
+        }
     }
 }
 
@@ -140,15 +146,16 @@ struct keeping_up {
 static void take_keeping_up(struct kt_scaling *scaling, const struct view *view, void *ctx) {
     struct keeping_up *keeping = ctx;
     const struct part *part = view->part;
-    double room = scaling->block.ln_p[view->w] - keeping->ln_lambda;
-    double per_sd = 1 / sqrt(view->variance);
+    const double room = scaling->block.ln_p[view->w] - keeping->ln_lambda;
+    const double per_sd = 1 / sqrt(view->variance);
     double sum = 0;
     for (size_t c = 0; c < part->count; c++) {
-        double z = (mu_of(view, c) + room) * per_sd;
-        if (z > Z_MAX)
+        const double z = (mu_of(view, c) + room) * per_sd;
+        if (z > Z_MAX) {
             sum += part->weight[c];
-        else if (z > -Z_MAX)
+        } else if (z > -Z_MAX) {
             sum += part->weight[c] * 0.5 * erfc(-z * M_SQRT1_2);
+        }
     }
     keeping->sum[view->w] += sum;
 }
@@ -163,20 +170,20 @@ struct moments {
 static void take_moments(struct kt_scaling *scaling, const struct view *view, void *ctx) {
     struct moments *moments = ctx;
     const struct part *part = view->part;
-    size_t w = view->w;
-    double p = scaling->block.parallelism[w];
-    double own = expm1(view->variance);
+    const size_t w = view->w;
+    const double p = scaling->block.parallelism[w];
+    const double own = expm1(view->variance);
     double mean = 0;
     double square = 0;
     for (size_t c = 0; c < part->count; c++) {
-        double mu = mu_of(view, c);
-        double most = part->first[c] + 1;
-        double median = p * exp(mu < most ? mu : most);
+        const double mu = mu_of(view, c);
+        const double most = part->first[c] + 1;
+        const double median = p * exp(mu < most ? mu : most);
         if (!moments->known[w]) {
             moments->known[w] = true;
             moments->origin[w] = median;
         }
-        double d = median - moments->origin[w];
+        const double d = median - moments->origin[w];
         mean += part->weight[c] * d;
         square += part->weight[c] * (d * d + median * median * own);
     }
@@ -198,10 +205,10 @@ static double variance_of_ratio(const struct kt_scaling *scaling, const struct v
                                 double lever) {
     const struct kt_scaling_model *model = &scaling->model;
     const struct block *block = &scaling->block;
-    double distance = (block->ln_p[view->w] - block->ln_p[0]) / model->length_scale;
+    const double distance = (block->ln_p[view->w] - block->ln_p[0]) / model->length_scale;
     double known = 0;
     for (size_t i = 0; i < scaling->n; i++) {
-        double d = block->b[i * BLOCK + view->w] - block->b[i * BLOCK];
+        const double d = block->b[i * BLOCK + view->w] - block->b[i * BLOCK];
         known += d * d;
     }
     double prior =
@@ -217,20 +224,23 @@ static void take_comparison(struct kt_scaling *scaling, const struct view *view,
         comparison->first[view->changed] = *view;
         return;
     }
-    double per_sd = 1 / sqrt(variance_of_ratio(scaling, view, view->lever - first->lever));
-    double room = scaling->block.ln_p[view->w] - scaling->block.ln_p[0] - comparison->ln_share;
+    const double per_sd = 1 / sqrt(variance_of_ratio(scaling, view, view->lever - first->lever));
+    const double room =
+        scaling->block.ln_p[view->w] - scaling->block.ln_p[0] - comparison->ln_share;
     double sum = 0;
-    for (size_t c = 0; c < view->part->count; c++)
+    for (size_t c = 0; c < view->part->count; c++) {
         sum += view->part->weight[c] * 0.5 *
                erfc(-(mu_of(view, c) - mu_of(first, c) + room) * per_sd * M_SQRT1_2);
+    }
     comparison->sum[view->w] += sum;
 }
 
 static void take_first(struct kt_scaling *scaling, const struct view *view, void *ctx) {
     (void)scaling;
     (void)ctx;
-    for (size_t c = 0; c < view->part->count; c++)
+    for (size_t c = 0; c < view->part->count; c++) {
         view->part->first[c] = mu_of(view, c);
+    }
 }
 
 /* A quantity per parallelism that scans ask for, `count` ≤ BLOCK at once. */
@@ -241,8 +251,9 @@ static void evaluate_keeps_up(struct kt_scaling *scaling, const int32_t *paralle
                               double *value) {
     struct keeping_up keeping = {.ln_lambda = log(scaling->lambda)};
     predict(scaling, parallelism, count, take_keeping_up, &keeping);
-    for (size_t w = 0; w < count; w++)
+    for (size_t w = 0; w < count; w++) {
         value[w] = keeping.sum[w] / scaling->total;
+    }
 }
 
 static void evaluate_moments(struct kt_scaling *scaling, const int32_t *parallelism, size_t count,
@@ -259,8 +270,9 @@ static void evaluate_mean(struct kt_scaling *scaling, const int32_t *parallelism
                           double *value) {
     struct moments moments;
     evaluate_moments(scaling, parallelism, count, &moments);
-    for (size_t w = 0; w < count; w++)
+    for (size_t w = 0; w < count; w++) {
         value[w] = moments.origin[w] + moments.mean[w] / scaling->total;
+    }
 }
 
 /* What is scanned: a quantity and what is known of it. */
@@ -280,28 +292,31 @@ static bool is_known(const struct scan *scan, int32_t parallelism) {
 }
 
 static int32_t next_of(int32_t parallelism, int32_t last) {
-    int32_t step = parallelism < 2 * SCAN_FINENESS ? 1 : parallelism / SCAN_FINENESS;
+    const int32_t step = parallelism < 2 * SCAN_FINENESS ? 1 : parallelism / SCAN_FINENESS;
     return step < last - parallelism ? parallelism + step : last;
 }
 
 /* The value at p; with `ahead` places worked out together with it, the next of a scan to last. */
 static double value_at(struct kt_scaling *scaling, const struct scan *scan, int32_t parallelism,
                        size_t ahead, int32_t last) {
-    if (is_known(scan, parallelism))
+    if (is_known(scan, parallelism)) {
         return memo_of(scan, parallelism)->value;
+    }
     int32_t place[BLOCK] = {parallelism};
     double value[BLOCK];
     size_t count = 1;
     while (count < ahead && place[count - 1] < last) {
-        int32_t next = next_of(place[count - 1], last);
-        if (is_known(scan, next))
+        const int32_t next = next_of(place[count - 1], last);
+        if (is_known(scan, next)) {
             break;
+        }
         place[count++] = next;
     }
     scan->evaluate(scaling, place, count, value);
-    for (size_t w = count; w-- > 0;)
+    for (size_t w = count; w-- > 0;) {
         *memo_of(scan, place[w]) =
             (struct memo){.stamp = scan->stamp, .parallelism = place[w], .value = value[w]};
+    }
     return value[0];
 }
 
@@ -312,17 +327,19 @@ static int32_t smallest_of(struct kt_scaling *scaling, const struct scan *scan, 
     for (int32_t p = first; p <= last; p = next_of(p, last)) {
         if (value_at(scaling, scan, p, BLOCK, last) >= least) {
             while (p - below > 1) {
-                int32_t middle = below + (p - below) / 2;
-                if (value_at(scaling, scan, middle, 1, last) >= least)
+                const int32_t middle = below + (p - below) / 2;
+                if (value_at(scaling, scan, middle, 1, last) >= least) {
                     p = middle;
-                else
+                } else {
                     below = middle;
+                }
             }
             return p;
         }
         below = p;
-        if (p == last)
+        if (p == last) {
             break;
+        }
     }
     return 0;
 }
@@ -336,13 +353,13 @@ static struct scan scan_keeps_up(struct kt_scaling *scaling, double lambda) {
 }
 
 double kt_scaling_keeps_up(struct kt_scaling *scaling, int32_t parallelism, double lambda) {
-    struct scan scan = scan_keeps_up(scaling, lambda);
+    const struct scan scan = scan_keeps_up(scaling, lambda);
     return scaling->n > 0 ? value_at(scaling, &scan, parallelism, 1, parallelism) : 0;
 }
 
 int32_t kt_scaling_smallest(struct kt_scaling *scaling, double lambda, double probability,
                             int32_t first, int32_t last) {
-    struct scan scan = scan_keeps_up(scaling, lambda);
+    const struct scan scan = scan_keeps_up(scaling, lambda);
     return scaling->n > 0 ? smallest_of(scaling, &scan, probability, first, last) : 0;
 }
 
@@ -350,34 +367,40 @@ void kt_scaling_predict(struct kt_scaling *scaling, int32_t parallelism, double 
                         double *stddev) {
     struct moments moments = {0};
     *mean = 0;
-    if (stddev)
+    if (stddev != NULL) {
         *stddev = 0;
-    if (scaling->n == 0)
+    }
+    if (scaling->n == 0) {
         return;
+    }
     evaluate_moments(scaling, &parallelism, 1, &moments);
-    double off = moments.mean[0] / scaling->total;
+    const double off = moments.mean[0] / scaling->total;
     *mean = moments.origin[0] + off;
-    if (stddev)
+    if (stddev != NULL) {
         *stddev = sqrt(fmax(0, moments.square[0] / scaling->total - off * off));
+    }
 }
 
 int32_t kt_scaling_best(struct kt_scaling *scaling, double share, int32_t last) {
-    if (scaling->n == 0 || last < 1)
+    if (scaling->n == 0 || last < 1) {
         return 0;
-    struct scan scan = {evaluate_mean, scaling->mean, scaling->mean_stamp};
+    }
+    const struct scan scan = {evaluate_mean, scaling->mean, scaling->mean_stamp};
     double most = 0;
     for (int32_t p = 1;; p = next_of(p, last)) {
         most = fmax(most, value_at(scaling, &scan, p, BLOCK, last));
-        if (p == last)
+        if (p == last) {
             break;
+        }
     }
     return smallest_of(scaling, &scan, share * most, 1, last);
 }
 
 int32_t kt_scaling_matching(struct kt_scaling *scaling, int32_t than, double share,
                             double probability, int32_t first, int32_t last) {
-    if (scaling->n == 0 || first > last)
+    if (scaling->n == 0 || first > last) {
         return 0;
+    }
     int32_t next = first;
     for (bool more = true; more;) {
         struct comparison comparison = {.ln_share = log(share)};
@@ -389,9 +412,11 @@ int32_t kt_scaling_matching(struct kt_scaling *scaling, int32_t than, double sha
             next = more ? next_of(next, last) : next;
         }
         predict(scaling, place, count, take_comparison, &comparison);
-        for (size_t w = 1; w < count; w++)
-            if (comparison.sum[w] >= probability * scaling->total)
+        for (size_t w = 1; w < count; w++) {
+            if (comparison.sum[w] >= probability * scaling->total) {
                 return place[w];
+            }
+        }
     }
     return 0;
 }

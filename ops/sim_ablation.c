@@ -21,15 +21,15 @@ static void no_noise_levels(struct kt_sim_ablation *a) {
 }
 
 static void no_key_groups(struct kt_sim_ablation *a) {
-    a->scaling.laws.keyed = 0;
+    a->scaling.laws.keyed = false;
 }
 
 static void no_exponents(struct kt_sim_ablation *a) {
-    a->scaling.laws.exponents = 0;
+    a->scaling.laws.exponents = false;
 }
 
 static void no_plateaus(struct kt_sim_ablation *a) {
-    a->scaling.laws.plateaus = 0;
+    a->scaling.laws.plateaus = false;
 }
 
 static void no_discrepancy(struct kt_sim_ablation *a) {

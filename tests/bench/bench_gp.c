@@ -49,11 +49,13 @@ static struct history make_history(size_t n, uint64_t *random) {
     size_t wanted = n;
     size_t left = 2 * n < 26 ? 26 : 2 * n;
     for (double p = 1; wanted > 0; p++, left--) {
-        if (uniform(random) * (double)left >= (double)wanted)
+        if (uniform(random) * (double)left >= (double)wanted) {
             continue;
+        }
         double noise = 0;
-        for (int i = 0; i < 12; i++)
+        for (int i = 0; i < 12; i++) {
             noise += uniform(random) - 0.5;
+        }
         size_t i = n - wanted--;
         history.x[i] = p;
         history.y[i] = 530e3 * p / (1 + 0.028 * (p - 1)) * (1 + 0.015 * noise);
@@ -69,8 +71,9 @@ static void make_job(struct kt_test_job *job, const struct history *histories, s
     kt_test_job_init(job, operators);
     for (size_t i = 0; i < operators; i++) {
         const struct history *history = &histories[(first + i) % HISTORIES];
-        for (size_t k = 0; k < history->n; k++)
+        for (size_t k = 0; k < history->n; k++) {
             kt_test_job_learn(job, i, (int32_t)history->x[k], history->y[k]);
+        }
         job->operators[i].parallelism = (int32_t)history->x[history->n - 1];
         kt_test_job_measure(job, i, history->lambda, 0.7);
     }
@@ -79,9 +82,11 @@ static void make_job(struct kt_test_job *job, const struct history *histories, s
 
 /* Whether every operator's surrogate was fitted for the decision. */
 static bool is_fitted(const struct kt_decision *decision) {
-    for (size_t i = 0; i < decision->operators.count; i++)
-        if (!KT_HAS(&decision->operators.items[i], KT_OPDEC_SURROGATE))
+    for (size_t i = 0; i < decision->operators.count; i++) {
+        if (!KT_HAS(&decision->operators.items[i], KT_OPDEC_SURROGATE)) {
             return false;
+        }
+    }
     return decision->operators.count > 0;
 }
 
@@ -99,12 +104,14 @@ static int by_value(const void *a, const void *b) {
 }
 
 static void print_histories(struct history all[SIZES][HISTORIES]) {
-    for (size_t s = 0; s < SIZES; s++)
+    for (size_t s = 0; s < SIZES; s++) {
         for (size_t h = 0; h < HISTORIES; h++) {
             printf("history %zu %.17g\n", all[s][h].n, all[s][h].lambda);
-            for (size_t i = 0; i < all[s][h].n; i++)
+            for (size_t i = 0; i < all[s][h].n; i++) {
                 printf("%.17g %.17g\n", all[s][h].x[i], all[s][h].y[i]);
+            }
         }
+    }
 }
 
 static double median(double *values, size_t count) {
@@ -141,10 +148,12 @@ static double measure(struct workspace *workspace, const struct history *histori
     double each[SAMPLES];
     for (size_t h = 0; h < HISTORIES; h++) {
         make_job(&job, histories, h, operators);
-        if (measure_job(workspace, &job) < 0)
+        if (measure_job(workspace, &job) < 0) {
             return -1; /* and the caches are warm */
-        for (size_t round = 0; round < ROUNDS; round++)
+        }
+        for (size_t round = 0; round < ROUNDS; round++) {
             each[h * ROUNDS + round] = measure_job(workspace, &job) / (double)operators;
+        }
     }
     return median(each, SAMPLES);
 }
@@ -153,9 +162,11 @@ int main(int argc, char **argv) {
     static struct history all[SIZES][HISTORIES];
     static const size_t jobs[] = {1, MANY};
     uint64_t random = 2023;
-    for (size_t s = 0; s < SIZES; s++)
-        for (size_t h = 0; h < HISTORIES; h++)
+    for (size_t s = 0; s < SIZES; s++) {
+        for (size_t h = 0; h < HISTORIES; h++) {
             all[s][h] = make_history(sizes[s], &random);
+        }
+    }
     size_t only = 0;
     if (argc == 2 && strcmp(argv[1], "--histories") == 0) {
         print_histories(all);
@@ -175,10 +186,11 @@ int main(int argc, char **argv) {
     kt_arena_init(&workspace.arena, 65536, (size_t)16 << 20);
     int status = 0;
     printf("points  operators  decision, CPU us per operator (median of %d jobs)\n", HISTORIES);
-    for (size_t s = 0; s < SIZES && status == 0; s++)
+    for (size_t s = 0; s < SIZES && status == 0; s++) {
         for (size_t j = 0; j < sizeof jobs / sizeof *jobs; j++) {
-            if (only > 0 && sizes[s] != only)
+            if (only > 0 && sizes[s] != only) {
                 continue;
+            }
             const double ns = measure(&workspace, all[s], jobs[j]);
             if (ns < 0) {
                 fprintf(stderr, "bench_gp: no fitted decision at %zu points\n", sizes[s]);
@@ -188,6 +200,7 @@ int main(int argc, char **argv) {
             printf("%6zu  %9zu  %.1f\ndecide %zu %zu %.0f\n", sizes[s], jobs[j], ns * 1e-3,
                    sizes[s], jobs[j], ns);
         }
+    }
     kt_arena_free(&workspace.arena);
     kt_decider_free(workspace.decider);
     return status;

@@ -49,11 +49,13 @@ static struct history make_history(size_t n, uint64_t *random) {
     size_t wanted = n;
     size_t left = 2 * n < 26 ? 26 : 2 * n;
     for (int32_t p = 1; wanted > 0; p++, left--) {
-        if (uniform(random) * (double)left >= (double)wanted)
+        if (uniform(random) * (double)left >= (double)wanted) {
             continue;
+        }
         double noise = 0;
-        for (int i = 0; i < 12; i++)
+        for (int i = 0; i < 12; i++) {
             noise += uniform(random) - 0.5;
+        }
         double ability = 530e3 * p / (1 + 0.028 * (p - 1)) * (1 + 0.015 * noise);
         history.groups[n - wanted--] = (struct kt_observation_group){
             .parallelism = p, .observations = 1, .ability = ability, .weight = 0.64};
@@ -108,10 +110,12 @@ static bool decide(struct kt_scaling *scaling, const struct history *history, bo
     double lambda = reachable ? history->lambda : history->beyond;
     int32_t p = kt_scaling_smallest(scaling, lambda, .7, 1, PARALLELISM_MAX);
     int32_t trimmed = kt_scaling_smallest(scaling, lambda, .9, 1, PARALLELISM_MAX);
-    if ((p > 0) != reachable || trimmed < p)
+    if ((p > 0) != reachable || trimmed < p) {
         return false;
-    if (!reachable)
+    }
+    if (!reachable) {
         p = kt_scaling_best(scaling, .97, PARALLELISM_MAX);
+    }
     double mean;
     double stddev;
     kt_scaling_predict(scaling, p, &mean, &stddev);
@@ -132,9 +136,11 @@ static struct cost measure(struct kt_scaling *scaling, const struct history *his
         const struct history *history = &histories[sample % HISTORIES];
         fit[sample] = 0;
         const double start = cpu_ns();
-        for (int i = 0; i < REPEATS; i++)
-            if (!decide(scaling, history, reachable, &fit[sample]))
+        for (int i = 0; i < REPEATS; i++) {
+            if (!decide(scaling, history, reachable, &fit[sample])) {
                 return (struct cost){-1, -1};
+            }
+        }
         decision[sample] = (cpu_ns() - start) * 1e-3 / REPEATS;
         fit[sample] *= 1e-3 / REPEATS;
     }
@@ -143,9 +149,11 @@ static struct cost measure(struct kt_scaling *scaling, const struct history *his
 
 /* The limit asked for at n groups, in microseconds; 0: none. */
 static double limit_at(size_t n, int argc, char **argv) {
-    for (int i = 1; i + 2 < argc; i += 3)
-        if (strtoul(argv[i + 1], NULL, 10) == n)
+    for (int i = 1; i + 2 < argc; i += 3) {
+        if (strtoul(argv[i + 1], NULL, 10) == n) {
             return strtod(argv[i + 2], NULL);
+        }
+    }
     return 0;
 }
 
@@ -163,21 +171,24 @@ static bool bench(struct kt_scaling *scaling, const struct history *histories, d
         bool missed = limit > 0 && worst > limit;
         printf("%6zu  %8.0f  %8.0f  %9.0f", histories->n, within.fit_us, within.decision_us,
                beyond.decision_us);
-        if (limit > 0)
+        if (limit > 0) {
             printf("  %5.0f%s", limit, missed ? "  missed" : "");
+        }
         printf("\n");
-        if (!missed || try == TRIES)
+        if (!missed || try == TRIES) {
             return !missed;
+        }
     }
 }
 
 int main(int argc, char **argv) {
     static struct history histories[HISTORIES];
-    for (int i = 1; i < argc; i += 3)
+    for (int i = 1; i < argc; i += 3) {
         if (strcmp(argv[i], "--limit") != 0 || i + 2 >= argc) {
             fprintf(stderr, "usage: bench_scaling [--limit N MICROSECONDS]…\n");
             return 2;
         }
+    }
     struct kt_scaling *scaling = kt_scaling_new(&kt_scaling_model_default);
     if (!scaling) {
         fprintf(stderr, "bench_scaling: out of memory\n");
@@ -189,8 +200,9 @@ int main(int argc, char **argv) {
            PARALLELISM_MAX);
     printf("groups       fit  keeps up  none does  limit\n");
     for (size_t s = 0; s < SIZES; s++) {
-        for (size_t h = 0; h < HISTORIES; h++)
+        for (size_t h = 0; h < HISTORIES; h++) {
             histories[h] = make_history(sizes[s], &random);
+        }
         good = bench(scaling, histories, limit_at(sizes[s], argc, argv)) && good;
     }
     kt_scaling_free(scaling);

@@ -23,8 +23,9 @@ static double y_of(const struct kt_test_observation *observation) {
 
 static size_t segment_of(int64_t window_end_ms, const int64_t *change_points_ms, size_t count) {
     size_t segment = 0;
-    for (size_t j = 0; j < count; j++)
+    for (size_t j = 0; j < count; j++) {
         segment += window_end_ms >= change_points_ms[j];
+    }
     return segment;
 }
 
@@ -46,11 +47,13 @@ size_t kt_test_group(const struct kt_test_observation *observations, size_t coun
     for (size_t last = 0; last < count; last++) {
         const struct kt_test_observation *end = &observations[last];
         bool newer = false; /* a group lies where its newest does */
-        for (size_t i = last + 1; i < count; i++)
+        for (size_t i = last + 1; i < count; i++) {
             newer = newer || is_together(end, &observations[i], &observations[count - 1],
                                          change_points_ms, change_points);
-        if (newer)
+        }
+        if (newer) {
             continue;
+        }
         assert_in_range(found, 0, KT_GROUPS_MAX - 1);
         struct kt_observation_group *group = &groups[found++];
         *group = (struct kt_observation_group){.parallelism = end->parallelism,
@@ -59,8 +62,9 @@ size_t kt_test_group(const struct kt_test_observation *observations, size_t coun
         double mean = 0;
         for (size_t i = 0; i <= last; i++) {
             if (!is_together(end, &observations[i], &observations[count - 1], change_points_ms,
-                             change_points))
+                             change_points)) {
                 continue;
+            }
             double weight = weight_of(&observations[i]);
             double off = y_of(&observations[i]) - mean;
             group->observations++;

@@ -64,8 +64,9 @@ static struct points mapper(void) {
     while (fgets(line, sizeof line, file)) {
         char *cell;
         double parallelism = strtod(line, &cell);
-        if (cell == line)
+        if (cell == line) {
             continue; /* the comment and the header */
+        }
         assert_true(strtol(cell + 1, &cell, 10) > 0);
         double ability = strtod(cell + 1, &cell);
         assert_true(*cell == '\n');
@@ -83,8 +84,9 @@ static struct points mapper(void) {
 
 static int smallest_feasible(const struct kt_gp *gp, double lambda, int parallelism_max) {
     int p = 1;
-    while (p < parallelism_max && kt_gp_mean(gp, p) < lambda)
+    while (p < parallelism_max && kt_gp_mean(gp, p) < lambda) {
         p++;
+    }
     return p;
 }
 
@@ -134,8 +136,9 @@ static void what_cannot_be_a_history_is_refused(void **state) {
 
 static void a_singular_covariance_is_reported(void **state) {
     struct points points = {.n = 20};
-    for (size_t i = 0; i < points.n; i++)
+    for (size_t i = 0; i < points.n; i++) {
         points.x[i] = points.y[i] = (double)i;
+    }
     struct kt_gp_params params = {.length_scale = 1e3, .sigma_f = 1e5};
     double log_likelihood;
     assert_int_equal(kt_gp_set(*state, points.x, points.y, points.n, params, &log_likelihood),
@@ -147,16 +150,18 @@ static void a_singular_covariance_is_reported(void **state) {
  * floor is 1). */
 static void assert_close(const char *name, const char *what, double ours, double theirs,
                          double tolerance, double floor) {
-    if (!(fabs(ours - theirs) <= tolerance * fmax(floor, fabs(theirs))))
+    if (!(fabs(ours - theirs) <= tolerance * fmax(floor, fabs(theirs)))) {
         fail_msg("%s: %s is %.17g, the oracle's %.17g", name, what, ours, theirs);
+    }
 }
 
 static FILE *open_fixture(const char *path) {
     FILE *file = fopen(path, "r");
     assert_non_null(file);
     int c;
-    while ((c = getc(file)) != '\n') /* the line that says what is what */
+    while ((c = getc(file)) != '\n') { /* the line that says what is what */
         assert_int_not_equal(c, EOF);
+    }
     return file;
 }
 
@@ -228,9 +233,10 @@ static void the_search_is_at_least_as_good_as_twenty_starts_of_scipy(void **stat
         histories++;
         reached += log_likelihood >= expected - slack;
         beaten += log_likelihood > expected + slack;
-        if (log_likelihood < expected - slack)
+        if (log_likelihood < expected - slack) {
             print_message("%s: log likelihood %.9g, scipy's %.9g\n", name, log_likelihood,
                           expected);
+        }
     }
     assert_true(feof(file));
     assert_int_equal(fclose(file), 0);
@@ -284,13 +290,15 @@ static void assert_sound(struct kt_gp *gp, const struct points *points) {
 }
 
 static void every_finite_history_gets_a_finite_answer(void **state) {
-    for (int kind = 0; kind < KINDS; kind++)
-        for (size_t n = 0; n < COUNT(lengths); n++)
+    for (int kind = 0; kind < KINDS; kind++) {
+        for (size_t n = 0; n < COUNT(lengths); n++) {
             for (size_t s = 0; s < COUNT(scales); s++) {
                 struct points points =
                     make_points((enum kind)kind, lengths[n], strides[s % 3], scales[s]);
                 assert_sound(*state, &points);
             }
+        }
+    }
     const struct points odd[] = {
         {.n = 3, .x = {1, 50, 128}, .y = {1e6, 2e7, 1e7}},
         {.n = 3, .x = {1, 2, 3}, .y = {0, 0, 0}},
@@ -299,8 +307,9 @@ static void every_finite_history_gets_a_finite_answer(void **state) {
         {.n = 3, .x = {1e9, 1e9 + 1, 2e9}, .y = {1e-3, 1e12, 5}},
         {.n = 2, .x = {1, 2}, .y = {1e-300, 1e-300}},
     };
-    for (size_t i = 0; i < COUNT(odd); i++)
+    for (size_t i = 0; i < COUNT(odd); i++) {
         assert_sound(*state, &odd[i]);
+    }
 }
 
 static void assert_predicted(struct kt_gp *gp, const struct points *points) {
@@ -308,9 +317,10 @@ static void assert_predicted(struct kt_gp *gp, const struct points *points) {
         size_t next = i + 1 < points->n ? i + 1 : i;
         double x = 0.5 * (points->x[i] + points->x[next]);
         double y = 0.5 * (points->y[i] + points->y[next]);
-        if (fabs(kt_gp_mean(gp, x) / y - 1) > 0.1)
+        if (fabs(kt_gp_mean(gp, x) / y - 1) > 0.1) {
             fail_msg("%zu points from %g: %g is predicted at %g, not %g", points->n, points->y[0],
                      kt_gp_mean(gp, x), x, y);
+        }
     }
 }
 
@@ -318,8 +328,8 @@ static void assert_predicted(struct kt_gp *gp, const struct points *points) {
  * rounding errors would predict nonsense. */
 static void smooth_curves_are_predicted_between_their_points(void **state) {
     static const size_t some[] = {4, 5, 23, 40};
-    for (int kind = EQUAL; kind <= USL; kind++)
-        for (size_t n = 0; n < COUNT(some); n++)
+    for (int kind = EQUAL; kind <= USL; kind++) {
+        for (size_t n = 0; n < COUNT(some); n++) {
             for (int step = 0; step < 60; step += some[n] < 8 ? 1 : 14) {
                 double scale = 0.1 * pow(1.3, step);
                 struct points points = make_points((enum kind)kind, some[n], 1, scale);
@@ -327,6 +337,8 @@ static void smooth_curves_are_predicted_between_their_points(void **state) {
                 fit(*state, &points, &params);
                 assert_predicted(*state, &points);
             }
+        }
+    }
 }
 
 /* The search against brute force, without anybody's optimiser. */
@@ -341,11 +353,13 @@ static void no_other_hyper_parameters_on_a_fine_grid_are_likelier(void **state) 
             double value;
             params.length_scale = 0.05 * pow(1.2, step % 80);   /* to 9e4 */
             params.sigma_f = 1e-5 * pow(1.6, (int)(step / 80)); /* to 4e5 */
-            if (kt_gp_set(*state, points.x, points.y, n, params, &value))
+            if (kt_gp_set(*state, points.x, points.y, n, params, &value)) {
                 continue;
-            if (value > found + 1e-6 * fmax(1, fabs(found)))
+            }
+            if (value > found + 1e-6 * fmax(1, fabs(found))) {
                 fail_msg("n = %zu, scale %g: %.9g at l = %g, sigma_f = %g, found %.9g", n,
                          noisy_scales[s / 2], value, params.length_scale, params.sigma_f, found);
+            }
         }
     }
 }

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-static const struct kt_laws_choice all = {.keyed = 1, .exponents = 1, .plateaus = 1};
+static const struct kt_laws_choice all = {.keyed = true, .exponents = true, .plateaus = true};
 
 static int set_up(void **state) {
     json_error_t error;
@@ -28,14 +28,16 @@ static int tear_down(void **state) {
 }
 
 static void assert_close(double ours, double theirs, double tolerance) {
-    if (!(fabs(ours - theirs) <= tolerance))
+    if (!(fabs(ours - theirs) <= tolerance)) {
         fail_msg("%.17g is not %.17g", ours, theirs);
+    }
 }
 
 static double sum_of(const double *values) {
     double sum = 0;
-    for (size_t m = 0; m < KT_LAWS; m++)
+    for (size_t m = 0; m < KT_LAWS; m++) {
         sum += values[m];
+    }
     return sum;
 }
 
@@ -47,8 +49,9 @@ static void the_priors_are_those_of_the_plain_formulas(void **state) {
         assert_int_equal(json_array_size(expected), KT_LAWS);
         double prior[KT_LAWS];
         kt_laws_prior(all, (enum kt_law_keyed)keyed, prior);
-        for (size_t m = 0; m < KT_LAWS; m++)
+        for (size_t m = 0; m < KT_LAWS; m++) {
             assert_close(prior[m], json_real_value(json_array_get(expected, m)), 1e-15);
+        }
         assert_close(sum_of(prior), 1, 1e-13);
     }
 }
@@ -63,8 +66,9 @@ static void the_shapes_are_those_of_the_plain_formulas(void **state) {
         assert_int_equal(json_array_size(expected), KT_LAWS);
         double shape[KT_LAWS];
         kt_laws_shape(parallelism, key_groups, shape);
-        for (size_t m = 0; m < KT_LAWS; m++)
+        for (size_t m = 0; m < KT_LAWS; m++) {
             assert_close(shape[m], json_real_value(json_array_get(expected, m)), 1e-14);
+        }
     }
     assert_int_equal(i, 10);
 }
@@ -89,8 +93,9 @@ static void at_one_subtask_all_laws_are_the_same(void **state) {
     (void)state;
     double shape[KT_LAWS];
     kt_laws_shape(1, 128, shape);
-    for (size_t m = 0; m < KT_LAWS; m++)
+    for (size_t m = 0; m < KT_LAWS; m++) {
         assert_true(shape[m] == 0);
+    }
 }
 
 static void without_a_known_number_of_key_groups_keyed_laws_are_the_smooth_ones(void **state) {
@@ -115,9 +120,11 @@ static void more_subtasks_than_key_groups_are_no_help(void **state) {
 /* The prior mass of the laws that have the property. */
 static double mass_where(const double *prior, bool (*property)(struct kt_law)) {
     double mass = 0;
-    for (size_t m = 0; m < KT_LAWS; m++)
-        if (property(kt_law_at(m)))
+    for (size_t m = 0; m < KT_LAWS; m++) {
+        if (property(kt_law_at(m))) {
             mass += prior[m];
+        }
+    }
     return mass;
 }
 
@@ -136,13 +143,14 @@ static bool is_plateau(struct kt_law law) {
 static void what_is_left_out_has_no_prior_and_the_rest_shares_it(void **state) {
     (void)state;
     double prior[KT_LAWS];
-    kt_laws_prior((struct kt_laws_choice){.exponents = 1, .plateaus = 1}, KT_LAW_KEYED, prior);
+    kt_laws_prior((struct kt_laws_choice){.exponents = true, .plateaus = true}, KT_LAW_KEYED,
+                  prior);
     assert_true(mass_where(prior, is_keyed) == 0);
     assert_close(sum_of(prior), 1, 1e-13);
-    kt_laws_prior((struct kt_laws_choice){.keyed = 1, .plateaus = 1}, KT_LAW_KEYED, prior);
+    kt_laws_prior((struct kt_laws_choice){.keyed = true, .plateaus = true}, KT_LAW_KEYED, prior);
     assert_true(mass_where(prior, is_bent) == 0);
     assert_close(mass_where(prior, is_keyed), .9 / 1.03, 1e-13);
-    kt_laws_prior((struct kt_laws_choice){.keyed = 1, .exponents = 1}, KT_LAW_KEYED, prior);
+    kt_laws_prior((struct kt_laws_choice){.keyed = true, .exponents = true}, KT_LAW_KEYED, prior);
     assert_true(mass_where(prior, is_plateau) == 0);
     assert_close(mass_where(prior, is_keyed), .9, 1e-13);
     kt_laws_prior(all, KT_LAW_NOT_KEYED, prior);
@@ -158,9 +166,9 @@ static void a_law_is_called_by_what_sets_it_apart(void **state) {
     } cases[] = {
         {{.exponent = 1}, 0, "linear"},
         {{.exponent = .5}, 0, "linear"},
-        {{.exponent = 1, .keyed = 1}, 128, "linear, key groups 128"},
-        {{.contention = .02, .exponent = 1, .keyed = 1}, 128, "contention 0.02, key groups 128"},
-        {{.contention = .02, .exponent = 1, .keyed = 1}, 0, "contention 0.02, key groups"},
+        {{.exponent = 1, .keyed = true}, 128, "linear, key groups 128"},
+        {{.contention = .02, .exponent = 1, .keyed = true}, 128, "contention 0.02, key groups 128"},
+        {{.contention = .02, .exponent = 1, .keyed = true}, 0, "contention 0.02, key groups"},
         {{.contention = .3, .coherence = 6e-5, .exponent = 1},
          0,
          "contention 0.3, coherence 6e-05"},
@@ -187,8 +195,9 @@ static void others_raise_the_laws_that_explain_them(void **state) {
     (void)state;
     double prior[KT_LAWS];
     double likelihood[2 * KT_LAWS];
-    for (size_t m = 0; m < KT_LAWS; m++)
+    for (size_t m = 0; m < KT_LAWS; m++) {
         likelihood[m] = likelihood[KT_LAWS + m] = m == 40 ? -1000 : -1030;
+    }
     kt_laws_prior(all, KT_LAW_NOT_KEYED, prior);
     double shared[KT_LAWS];
     kt_laws_shared_prior(prior, likelihood, 2, shared);
@@ -205,13 +214,15 @@ static void an_operator_that_no_law_explains_has_no_say(void **state) {
     (void)state;
     double prior[KT_LAWS];
     double likelihood[KT_LAWS];
-    for (size_t m = 0; m < KT_LAWS; m++)
+    for (size_t m = 0; m < KT_LAWS; m++) {
         likelihood[m] = -INFINITY;
+    }
     kt_laws_prior(all, KT_LAW_MAYBE_KEYED, prior);
     double shared[KT_LAWS];
     kt_laws_shared_prior(prior, likelihood, 1, shared);
-    for (size_t m = 0; m < KT_LAWS; m++)
+    for (size_t m = 0; m < KT_LAWS; m++) {
         assert_close(shared[m], prior[m], 1e-15);
+    }
 }
 
 int main(void) {

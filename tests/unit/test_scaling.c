@@ -78,14 +78,16 @@ static void add_random(struct history *history, size_t n, int32_t largest, uint6
 static struct kt_scaling_fit fit(struct kt_scaling *scaling, const struct history *history) {
     struct kt_scaling_fit found;
     struct kt_error error = {KT_ERR_OK, ""};
-    if (kt_scaling_fit(scaling, &history->question, &found, &error))
+    if (kt_scaling_fit(scaling, &history->question, &found, &error)) {
         fail_msg("%s", error.message);
+    }
     return found;
 }
 
 static void assert_close(double ours, double theirs, double tolerance) {
-    if (!(fabs(ours - theirs) <= tolerance * fmax(1, fabs(theirs))))
+    if (!(fabs(ours - theirs) <= tolerance * fmax(1, fabs(theirs)))) {
         fail_msg("%.17g is not %.17g", ours, theirs);
+    }
 }
 
 static double mean_at(struct kt_scaling *scaling, int32_t p) {
@@ -112,8 +114,9 @@ static void assert_sane(struct kt_scaling *scaling, const struct kt_scaling_fit 
         assert_true(probability >= 0 && probability <= 1 + 1e-12);
     }
     kt_scaling_law_likelihoods(scaling, likelihood);
-    for (size_t m = 0; m < KT_LAWS; m++)
+    for (size_t m = 0; m < KT_LAWS; m++) {
         assert_true(isfinite(likelihood[m]));
+    }
     int32_t smallest = kt_scaling_smallest(scaling, lambda, .7, 1, 128);
     assert_in_range(smallest, 0, 128);
     assert_in_range(kt_scaling_best(scaling, .97, 128), 1, 128);
@@ -146,11 +149,13 @@ static void groups_tell_what_their_observations_tell(void **state) {
 
     double expected[40];
     struct kt_scaling_fit one = fit(*state, &single);
-    for (int32_t p = 1; p <= 40; p++)
+    for (int32_t p = 1; p <= 40; p++) {
         expected[p - 1] = kt_scaling_keeps_up(*state, p, 3e6);
+    }
     struct kt_scaling_fit other = fit(*state, &grouped);
-    for (int32_t p = 1; p <= 40; p++)
+    for (int32_t p = 1; p <= 40; p++) {
         assert_close(kt_scaling_keeps_up(*state, p, 3e6), expected[p - 1], 1e-9);
+    }
     assert_close(other.log_marginal_likelihood + constant, one.log_marginal_likelihood, 1e-9);
     assert_close(other.noise, one.noise, 1e-9);
     assert_close(other.law_probability, one.law_probability, 1e-9);
@@ -160,8 +165,9 @@ static void the_order_within_a_generation_does_not_matter(void **state) {
     struct history history;
     start(&history);
     add_random(&history, 20, 26, 11);
-    for (size_t i = 0; i < 19; i++)
+    for (size_t i = 0; i < 19; i++) {
         history.groups[i].generation = 0;
+    }
     struct kt_scaling_fit before = fit(*state, &history);
     double expected = kt_scaling_keeps_up(*state, 17, usl(16.5));
     for (size_t i = 0, j = 18; i < j; i++, j--) {
@@ -186,8 +192,9 @@ static void what_was_fitted_and_asked_before_changes_no_bit(void **state) {
     const double lambda = usl(12.3);
     double expected[64];
     struct kt_scaling_fit first = fit(*state, &history);
-    for (int32_t p = 64; p >= 1; p--)
+    for (int32_t p = 64; p >= 1; p--) {
         expected[p - 1] = kt_scaling_keeps_up(*state, p, lambda);
+    }
     double mean = mean_at(*state, 12);
     (void)fit(*state, &other);
     (void)kt_scaling_smallest(*state, 3 * lambda, .9, 1, 128);
@@ -197,8 +204,9 @@ static void what_was_fitted_and_asked_before_changes_no_bit(void **state) {
     assert_true(first.log_marginal_likelihood == second.log_marginal_likelihood);
     (void)kt_scaling_smallest(*state, lambda, 1.5, 3, 64); /* none: a scan of all, in blocks */
     (void)kt_scaling_best(*state, .97, 31);
-    for (int32_t p = 1; p <= 64; p++)
+    for (int32_t p = 1; p <= 64; p++) {
         assert_true(kt_scaling_keeps_up(*state, p, lambda) == expected[p - 1]);
+    }
     assert_true(mean_at(*state, 12) == mean);
 }
 
@@ -211,9 +219,11 @@ static void the_smallest_parallelism_is_the_first_that_reaches_the_probability(v
         double lambda = share * usl(20);
         for (int32_t first = 1; first <= 19; first += 6) {
             int32_t expected = 0;
-            for (int32_t p = 60; p >= first; p--)
-                if (kt_scaling_keeps_up(*state, p, lambda) >= .7)
+            for (int32_t p = 60; p >= first; p--) {
+                if (kt_scaling_keeps_up(*state, p, lambda) >= .7) {
                     expected = p;
+                }
+            }
             assert_int_equal(kt_scaling_smallest(*state, lambda, .7, first, 60), expected);
         }
     }
@@ -235,8 +245,9 @@ static void a_search_among_thousands_ends_where_its_neighbour_fails(void **state
     struct history history;
     start(&history);
     history.question.keyed = KT_LAW_NOT_KEYED;
-    for (int32_t p = 1; p <= 1 << 12; p *= 4)
+    for (int32_t p = 1; p <= 1 << 12; p *= 4) {
         add(&history, p, 1000.0 * p);
+    }
     (void)fit(*state, &history);
     for (double lambda = 3e5; lambda < 2e7; lambda *= 1.7) {
         int32_t p = kt_scaling_smallest(*state, lambda, .7, 1, 32768);
@@ -249,13 +260,15 @@ static void a_search_among_thousands_ends_where_its_neighbour_fails(void **state
 static void the_best_is_the_smallest_within_a_share_of_the_largest_ability(void **state) {
     struct history history;
     start(&history);
-    for (int32_t p = 1; p <= 30; p += 3) /* its peak is at p = 22 */
+    for (int32_t p = 1; p <= 30; p += 3) { /* its peak is at p = 22 */
         add(&history, p, 1e5 * p / (1 + 0.05 * (p - 1) + 2e-3 * p * (p - 1)));
+    }
     (void)fit(*state, &history);
     double most = 0;
     int32_t expected = 0;
-    for (int32_t p = 1; p <= 40; p++)
+    for (int32_t p = 1; p <= 40; p++) {
         most = fmax(most, mean_at(*state, p));
+    }
     while (mean_at(*state, ++expected) < .97 * most) {
     }
     assert_in_range(expected, 10, 22);
@@ -282,8 +295,9 @@ static void a_larger_load_is_never_likelier_to_be_kept_up_with(void **state) {
 static void a_fall_of_the_newest_is_noticed_and_then_believed(void **state) {
     struct history history;
     start(&history);
-    for (int32_t p = 2; p <= 20; p += 2)
+    for (int32_t p = 2; p <= 20; p += 2) {
         add(&history, p, usl(p));
+    }
     assert_false(fit(*state, &history).change_point);
     int64_t fallen_ms = add(&history, 12, .7 * usl(12))->window_end_ms;
     assert_true(fit(*state, &history).change_point);
@@ -306,8 +320,9 @@ static void a_model_without_change_points_sees_none(void **state) {
     assert_non_null(scaling);
     struct history history;
     start(&history);
-    for (int32_t p = 2; p <= 20; p += 2)
+    for (int32_t p = 2; p <= 20; p += 2) {
         add(&history, p, usl(p));
+    }
     add(&history, 12, .5 * usl(12));
     assert_false(fit(scaling, &history).change_point);
     kt_scaling_free(scaling);
@@ -316,8 +331,9 @@ static void a_model_without_change_points_sees_none(void **state) {
 static void the_law_of_exact_observations_is_recognised(void **state) {
     struct history history;
     start(&history);
-    for (int32_t p = 1; p <= 60; p += 4)
+    for (int32_t p = 1; p <= 60; p += 4) {
         add(&history, p, p < 23 ? 1e5 * p : 23e5);
+    }
     struct kt_scaling_fit found = fit(*state, &history);
     assert_int_equal(found.law.plateau, 23);
     assert_true(found.law.contention == 0);
@@ -327,8 +343,9 @@ static void the_law_of_exact_observations_is_recognised(void **state) {
 static void key_groups_are_recognised_by_their_steps(void **state) {
     struct history history;
     start(&history);
-    for (int32_t p = 40; p <= 70; p += 2)
+    for (int32_t p = 40; p <= 70; p += 2) {
         add(&history, p, 1e5 * 128 / ((127 + p) / p));
+    }
     assert_true(fit(*state, &history).law.keyed);
     assert_close(mean_at(*state, 63) / mean_at(*state, 43), 1, .02);
     assert_close(mean_at(*state, 64) / mean_at(*state, 63), 1.5, .02);
@@ -342,8 +359,9 @@ static void an_input_without_key_groups_tells_nothing_about_them(void **state) {
     double likelihood[KT_LAWS];
     (void)fit(*state, &history);
     kt_scaling_law_likelihoods(*state, likelihood);
-    for (size_t m = 0; m < KT_LAWS_SMOOTH; m++)
+    for (size_t m = 0; m < KT_LAWS_SMOOTH; m++) {
         assert_true(likelihood[KT_LAWS_SMOOTH + m] == likelihood[m]);
+    }
     /* and their number does not matter then, nor is it needed */
     double expected = kt_scaling_keeps_up(*state, 50, 6e6);
     history.question.key_groups = 0;
@@ -366,8 +384,9 @@ static void one_observation_is_enough_to_answer(void **state) {
 static void sixty_times_the_same_is_no_obstacle(void **state) {
     struct history history;
     start(&history);
-    for (size_t i = 0; i < KT_GROUPS_MAX; i++)
+    for (size_t i = 0; i < KT_GROUPS_MAX; i++) {
         add(&history, 4, 1e6);
+    }
     struct kt_scaling_fit found = fit(*state, &history);
     assert_sane(*state, &found, 5e6);
     assert_close(mean_at(*state, 4), 1e6, .01);
@@ -422,8 +441,9 @@ static void refuse(struct kt_scaling *scaling, const struct history *history, co
     struct kt_scaling_fit found;
     struct kt_error error = {KT_ERR_OK, ""};
     assert_int_equal(kt_scaling_fit(scaling, &history->question, &found, &error), KT_ERR_INVALID);
-    if (!strstr(error.message, reason))
+    if (!strstr(error.message, reason)) {
         fail_msg("\"%s\" does not say \"%s\"", error.message, reason);
+    }
     assert_true(kt_scaling_keeps_up(scaling, 4, 1) == 0);
     assert_true(mean_at(scaling, 4) == 0);
     assert_int_equal(kt_scaling_smallest(scaling, 1, .7, 1, 100), 0);
@@ -506,14 +526,16 @@ static void on_free(const volatile void *block) {
 }
 
 static void watch_allocator(void) {
-    if (__sanitizer_install_malloc_and_free_hooks)
+    if (__sanitizer_install_malloc_and_free_hooks) {
         assert_int_not_equal(__sanitizer_install_malloc_and_free_hooks(on_malloc, on_free), 0);
+    }
 }
 
 /* Bytes taken from the allocator: since watched, or (glibc) in use, small blocks and large. */
 static size_t bytes_taken(void) {
-    if (__sanitizer_install_malloc_and_free_hooks)
+    if (__sanitizer_install_malloc_and_free_hooks) {
         return hooked_bytes;
+    }
     struct mallinfo2 info = mallinfo2();
     return info.uordblks + info.hblkhd;
 }

@@ -60,9 +60,10 @@ static double number_of(const json_t *object, const char *key) {
 /* Absolute up to 1, relative beyond. */
 static void assert_close(const struct golden *golden, const char *what, double at, double ours,
                          double theirs) {
-    if (!(fabs(ours - theirs) <= TOLERANCE * fmax(1, fabs(theirs))))
+    if (!(fabs(ours - theirs) <= TOLERANCE * fmax(1, fabs(theirs)))) {
         fail_msg("%s: %s at %g is %.17g, by the plain formulas %.17g", golden->name, what, at, ours,
                  theirs);
+    }
 }
 
 static void fit(struct golden *golden, const struct known *known, size_t known_count) {
@@ -85,8 +86,9 @@ static void fit(struct golden *golden, const struct known *known, size_t known_c
     }
     const json_t *changes = json_object_get(golden->json, "change_points_ms");
     assert_in_range(json_array_size(changes), 0, KT_CHANGE_POINTS_MAX);
-    for (size_t j = 0; j < json_array_size(changes); j++)
+    for (size_t j = 0; j < json_array_size(changes); j++) {
         change_points_ms[j] = json_integer_value(json_array_get(changes, j));
+    }
     struct kt_scaling_question question = {
         .groups = groups,
         .change_points_ms = change_points_ms,
@@ -100,8 +102,9 @@ static void fit(struct golden *golden, const struct known *known, size_t known_c
     for (size_t i = 0; i < json_array_size(others); i++) {
         const char *name = json_string_value(json_array_get(others, i));
         size_t k = 0;
-        while (k < known_count && strcmp(known[k].name, name) != 0)
+        while (k < known_count && strcmp(known[k].name, name) != 0) {
             k++;
+        }
         assert_in_range(k, 0, known_count - 1);
         memcpy(likelihoods[i], known[k].log_likelihood, sizeof likelihoods[i]);
     }
@@ -111,8 +114,9 @@ static void fit(struct golden *golden, const struct known *known, size_t known_c
         question.law_prior = prior;
     }
     struct kt_error error = {KT_ERR_OK, ""};
-    if (kt_scaling_fit(golden->scaling, &question, &golden->fit, &error))
+    if (kt_scaling_fit(golden->scaling, &question, &golden->fit, &error)) {
         fail_msg("%s: %s", golden->name, error.message);
+    }
 }
 
 static void compare_fit(const struct golden *golden, struct known *known) {

@@ -56,9 +56,9 @@ static void test_pieces_add_up(void **state) {
     struct kt_error error;
     assert_int_equal(kt_sim_ablation_take(&ablation, KT_STR("plateaus"), &error), KT_ERR_OK);
     assert_int_equal(kt_sim_ablation_take(&ablation, KT_STR("exponents"), &error), KT_ERR_OK);
-    assert_int_equal(ablation.scaling.laws.plateaus, 0);
-    assert_int_equal(ablation.scaling.laws.exponents, 0);
-    assert_int_equal(ablation.scaling.laws.keyed, 1);
+    assert_false(ablation.scaling.laws.plateaus);
+    assert_false(ablation.scaling.laws.exponents);
+    assert_true(ablation.scaling.laws.keyed);
 }
 
 static void test_one_noise_level_is_the_likeliest_and_certain(void **state) {

@@ -159,7 +159,7 @@ static enum kt_err learn(struct run *run, struct kt_error *error) {
                                  kt_keep_up_all(run->kept, run->evidence.operators.count),
                              &run->next);
     }
-    return KT_ERR_OK;
+    return kt_next_learn_lag(&run->window, &run->evidence, &run->next, error);
 }
 
 /* Loads what is known of every vertex, this window included. */

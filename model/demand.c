@@ -3,6 +3,7 @@
 #include "model/demand.h"
 
 #include "model/evidence_check.h"
+#include "model/lag.h"
 #include "model/load_state.h"
 
 #include <math.h>
@@ -105,26 +106,9 @@ enum kt_err kt_demand_hidden(const struct kt_evidence *evidence, const struct kt
 
 /* ---- from the sources down ------------------------------------------------------------------- */
 
-double kt_demand_backlog_growth(const struct kt_evidence *evidence,
-                                const struct kt_operator_evidence *op) {
-    if (!op->is_source || !KT_HAS(op, KT_OPEV_RATE_IN_PER_S) ||
-        !KT_HAS(op, KT_OPEV_PENDING_GROWTH_PER_S) ||
-        fabs(op->pending_growth_per_s) <=
-            evidence->settings.keep_up_tolerance * op->rate_in_per_s) {
-        return 0;
-    }
-    return op->pending_growth_per_s;
-}
-
-static bool is_backpressured(const struct kt_evidence *evidence,
-                             const struct kt_operator_evidence *op) {
-    return KT_HAS(op, KT_OPEV_BACKPRESSURED) &&
-           op->backpressured >= evidence->settings.backpressure_threshold;
-}
-
 bool kt_demand_is_hidden(const struct kt_evidence *evidence) {
     for (size_t i = 0; i < evidence->operators.count; i++) {
-        if (is_backpressured(evidence, &evidence->operators.items[i])) {
+        if (kt_lag_is_held_back(evidence, &evidence->operators.items[i])) {
             return true;
         }
     }
@@ -174,15 +158,31 @@ struct kt_ratio kt_ratio_learn(struct kt_ratio ratio, double numerator, double d
         .value = value, .base_per_s = (before + denominator) / (kept + 1), .windows = kept + 1};
 }
 
-/* λ of a source; unknown where it is held back and says nothing of what waits. */
+/* What a source may have to emit while nobody knows what waits. */
+static double guessed_lambda(const struct kt_operator_evidence *op, enum kt_guess guess) {
+    const double rate = op->rate_in_per_s;
+    const double more = fmin(KT_GUESS_MORE_FACTOR * rate, KT_MEASURE_MAX);
+    if (guess == KT_GUESS_DECIDED && KT_HAS(op, KT_OPEV_LAMBDA_DECIDED) &&
+        rate < op->lambda_decided) {
+        return op->lambda_decided;
+    }
+    if (KT_HAS(op, KT_OPEV_LAMBDA_PEAK) && op->lambda_peak > more) {
+        return op->lambda_peak;
+    }
+    return rate > 0 ? more : KT_DEMAND_UNKNOWN;
+}
+
+/* λ of a source; where it is held back and says nothing of what waits, unknown or guessed. */
 static double source_lambda(const struct kt_evidence *evidence,
-                            const struct kt_operator_evidence *op) {
-    if (!KT_HAS(op, KT_OPEV_RATE_IN_PER_S) ||
-        (!KT_HAS(op, KT_OPEV_PENDING_GROWTH_PER_S) && is_backpressured(evidence, op))) {
+                            const struct kt_operator_evidence *op, enum kt_guess guess) {
+    if (guess != KT_GUESS_NONE && KT_HAS(op, KT_OPEV_RATE_IN_PER_S) &&
+        kt_lag_is_hidden(evidence, op)) {
+        return guessed_lambda(op, guess);
+    }
+    if (!KT_HAS(op, KT_OPEV_RATE_IN_PER_S) || kt_lag_is_hidden(evidence, op)) {
         return KT_DEMAND_UNKNOWN;
     }
-    return fmin(fmax(op->rate_in_per_s + kt_demand_backlog_growth(evidence, op), 0),
-                KT_MEASURE_MAX);
+    return fmin(fmax(op->rate_in_per_s + kt_lag_growth(evidence, op), 0), KT_MEASURE_MAX);
 }
 
 /* Records sent per record received. Nothing is known by a window alone in which nothing passed: it
@@ -250,7 +250,7 @@ static enum kt_err find_missed(const struct kt_evidence *evidence,
     }
     for (size_t i = 0; i < topology->count; i++) {
         const struct kt_operator_evidence *op = &evidence->operators.items[i];
-        const double growth = kt_demand_backlog_growth(evidence, op);
+        const double growth = kt_lag_growth(evidence, op);
         (*missed)[i] = 1;
         if (growth > 0) { /* where nothing passed at all, by how much is not known */
             (*missed)[i] =
@@ -271,7 +271,7 @@ static double believable_lambda(const struct kt_evidence *evidence,
     const double busy = KT_HAS(op, KT_OPEV_BUSY_MAX) ? fmax(op->busy, op->busy_max) : op->busy;
     if (carried < 0 || !KT_HAS(op, KT_OPEV_RATE_IN_PER_S) || op->rate_in_per_s < carried ||
         !KT_HAS(op, KT_OPEV_BUSY) || busy < evidence->settings.core_max ||
-        is_backpressured(evidence, op) || missed <= 1) {
+        kt_lag_is_held_back(evidence, op) || missed <= 1) {
         return carried;
     }
     return fmin(op->rate_in_per_s * missed, KT_MEASURE_MAX);
@@ -279,7 +279,7 @@ static double believable_lambda(const struct kt_evidence *evidence,
 
 static bool backlog_moves(const struct kt_evidence *evidence) {
     for (size_t i = 0; i < evidence->operators.count; i++) {
-        if (kt_demand_backlog_growth(evidence, &evidence->operators.items[i]) != 0) {
+        if (kt_lag_growth(evidence, &evidence->operators.items[i]) != 0) {
             return true;
         }
     }
@@ -289,6 +289,12 @@ static bool backlog_moves(const struct kt_evidence *evidence) {
 enum kt_err kt_demand_from_sources(const struct kt_evidence *evidence,
                                    const struct kt_topology *topology, struct kt_arena *arena,
                                    double **lambda, bool *complete, struct kt_error *error) {
+    return kt_demand_guess(evidence, topology, KT_GUESS_NONE, arena, lambda, complete, error);
+}
+
+enum kt_err kt_demand_guess(const struct kt_evidence *evidence, const struct kt_topology *topology,
+                            enum kt_guess guess, struct kt_arena *arena, double **lambda,
+                            bool *complete, struct kt_error *error) {
     *complete = true;
     *lambda = kt_arena_array(arena, evidence->operators.count, sizeof **lambda);
     if (*lambda == NULL) {
@@ -307,7 +313,7 @@ enum kt_err kt_demand_from_sources(const struct kt_evidence *evidence,
         const struct kt_operator_evidence *op = &evidence->operators.items[i];
         const bool measured = KT_HAS(op, KT_OPEV_RATE_IN_PER_S);
         if (op->is_source) {
-            (*lambda)[i] = source_lambda(evidence, op);
+            (*lambda)[i] = source_lambda(evidence, op, guess);
         } else if (measured &&
                    (op->inputs.count == 0 ? !hidden : direct && !is_learned(evidence, op))) {
             (*lambda)[i] = op->rate_in_per_s;

@@ -47,26 +47,36 @@ KT_MUST_CHECK enum kt_err kt_demand_hidden(const struct kt_evidence *evidence,
 /* λ per operator from what arrives at the sources, which nothing hides where their backlog is
  * known:
  *
- *   λ(source) = rate + growth of its backlog     (growth within keep_up_tolerance · rate counts as
- * 0) λ(i)      = input_ratio(i) · Σ over input edges from u of selectivity(u) · λ(u)
+ *   λ(source) = rate + growth of its backlog     (kt_lag_growth)
+ *   λ(i)      = input_ratio(i) · Σ over input edges from u of selectivity(u) · λ(u)
  *
  * with the learned ratios, else those of this window. Where they were not learned yet, nothing is
  * backpressured and no backlog moves, λ(i) is what i receives; once they are, they tell better what
  * an operator that receives its input in bursts has to keep up with. An operator that works all the
  * time, is not held back, and receives λ(i) already while its sources fall behind, has more to do
  * than was learned: it misses of what it receives as much as they do of theirs. A source without a
- * known backlog shows its λ as long as it is not backpressured itself. *complete: λ is known of
- * every operator that could be scaled (measured and not pinned); of the others it may be
- * KT_DEMAND_UNKNOWN. */
+ * backlog that can be believed (kt_lag_is_hidden) shows its λ as long as it is not backpressured
+ * itself. *complete: λ is known of every operator that could be scaled (measured and not pinned);
+ * of the others it may be KT_DEMAND_UNKNOWN. */
 KT_MUST_CHECK enum kt_err kt_demand_from_sources(const struct kt_evidence *evidence,
                                                  const struct kt_topology *topology,
                                                  struct kt_arena *arena, double **lambda,
                                                  bool *complete, struct kt_error *error);
 
-/* By how much a source's backlog grows, records/s, 0 where it is not known or within
- * keep_up_tolerance · rate; negative: it shrinks. */
-double kt_demand_backlog_growth(const struct kt_evidence *evidence,
-                                const struct kt_operator_evidence *op);
+/* What stands in for λ of a source of which nobody can tell it (kt_lag_is_hidden), each where the
+ * one before does not hold. */
+enum kt_guess {
+    KT_GUESS_NONE,    /* nothing: λ is unknown */
+    KT_GUESS_DECIDED, /* the λ that was last decided on, if not even that passes */
+    KT_GUESS_MOST     /* the largest λ that showed, or KT_GUESS_MORE_FACTOR times what passes */
+};
+#define KT_GUESS_MORE_FACTOR 2.0
+
+/* kt_demand_from_sources with guesses, beginning with `guess`. */
+KT_MUST_CHECK enum kt_err kt_demand_guess(const struct kt_evidence *evidence,
+                                          const struct kt_topology *topology, enum kt_guess guess,
+                                          struct kt_arena *arena, double **lambda, bool *complete,
+                                          struct kt_error *error);
 
 /* Whether some vertex says that it is backpressured for backpressure_threshold of the time. */
 bool kt_demand_is_hidden(const struct kt_evidence *evidence);

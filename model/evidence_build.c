@@ -4,6 +4,7 @@
 #include "model/evidence_build.h"
 
 #include "model/evidence_check.h"
+#include "model/lag.h"
 
 #include <math.h>
 
@@ -151,6 +152,13 @@ static void copy_state(const struct kt_operator_state *state, struct kt_operator
         op->lambda_decided = state->lambda_decided;
         KT_SET(op, KT_OPEV_LAMBDA_DECIDED);
     }
+    if (KT_HAS(state, KT_OPSTATE_LAMBDA_PEAK)) {
+        op->lambda_peak = state->lambda_peak;
+        KT_SET(op, KT_OPEV_LAMBDA_PEAK);
+    }
+    if (kt_lag_gain(state, &op->lag_gain)) {
+        KT_SET(op, KT_OPEV_LAG_GAIN);
+    }
     op->change_points_ms.items = state->change_points_ms.items;
     op->change_points_ms.count = state->change_points_ms.count;
 }
@@ -228,6 +236,23 @@ static int32_t restarts_in_day(const struct kt_job_state *state, int64_t now_ms)
     return count;
 }
 
+/* Where no event told of an attempt, the end of the last window that showed a restart. */
+static void copy_attempt(const struct kt_evidence_input *input, struct kt_evidence *evidence) {
+    if (KT_HAS(input->state, KT_JOBSTATE_RESTART_SEEN_MS)) {
+        evidence->running_since_ms = input->state->restart_seen_ms;
+        KT_SET(evidence, KT_EVIDENCE_RUNNING_SINCE_MS);
+    }
+    for (size_t i = 0; i < input->summary->vertices.count; i++) {
+        const struct kt_vertex_summary *vertex = &input->summary->vertices.items[i];
+        if (KT_HAS(vertex, KT_SUM_ATTEMPT_START) &&
+            (!KT_HAS(evidence, KT_EVIDENCE_RUNNING_SINCE_MS) ||
+             vertex->attempt_start_ms > evidence->running_since_ms)) {
+            evidence->running_since_ms = vertex->attempt_start_ms;
+            KT_SET(evidence, KT_EVIDENCE_RUNNING_SINCE_MS);
+        }
+    }
+}
+
 enum kt_err kt_evidence_build(const struct kt_evidence_input *input, struct kt_arena *arena,
                               struct kt_evidence *evidence, struct kt_error *error) {
     const struct kt_window_summary *summary = input->summary;
@@ -250,6 +275,7 @@ enum kt_err kt_evidence_build(const struct kt_evidence_input *input, struct kt_a
         evidence->pending_until_ms = state->pending_until_ms;
         KT_SET(evidence, KT_EVIDENCE_PENDING_UNTIL_MS);
     }
+    copy_attempt(input, evidence);
     const size_t count = summary->vertices.count;
     evidence->operators.items = kt_arena_array(arena, count, sizeof *evidence->operators.items);
     if (evidence->operators.items == NULL) {

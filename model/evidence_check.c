@@ -2,6 +2,7 @@
  * Evidence is checked before anything is computed from it. */
 #include "model/evidence_check.h"
 
+#include "model/lag.h"
 #include "model/laws.h"
 #include "model/policy.h"
 #include "schemas/metric_event.h"
@@ -94,6 +95,8 @@ static const struct {
     MEASURE(SELECTIVITY, selectivity, 0, KT_MEASURE_MAX),
     MEASURE(INPUT_RATIO, input_ratio, 0, KT_MEASURE_MAX),
     MEASURE(LAMBDA_DECIDED, lambda_decided, 0, KT_MEASURE_MAX),
+    MEASURE(LAMBDA_PEAK, lambda_peak, 0, KT_MEASURE_MAX),
+    MEASURE(LAG_GAIN, lag_gain, KT_LAG_GAIN_MIN, KT_LAG_GAIN_MAX),
 #undef MEASURE
 };
 

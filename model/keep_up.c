@@ -8,6 +8,7 @@
 #include "model/keep_up.h"
 
 #include "model/demand.h"
+#include "model/lag.h"
 
 #include <math.h>
 
@@ -40,12 +41,6 @@ bool kt_keep_up_all(const struct kt_kept *kept, size_t count) {
     return true;
 }
 
-static bool is_backpressured(const struct kt_evidence *evidence,
-                             const struct kt_operator_evidence *op) {
-    return KT_HAS(op, KT_OPEV_BACKPRESSURED) &&
-           op->backpressured >= evidence->settings.backpressure_threshold;
-}
-
 /* Share of time in use of the busiest subtask; negative: not known. */
 static double strain(const struct kt_operator_evidence *op) {
     if (!KT_HAS(op, KT_OPEV_BUSY)) {
@@ -61,6 +56,7 @@ struct shortfall {
     double *factor;
     bool behind;   /* some source falls behind */
     bool blind;    /* one of them without a known backlog */
+    bool doubtful; /* one is held back by more than its backlog shows: nobody can tell */
     bool informed; /* a backlog or a backpressured share is known of the job */
 };
 
@@ -83,13 +79,17 @@ static enum kt_err find_shortfall(const struct kt_evidence *evidence,
         if (!op->is_source || !KT_HAS(op, KT_OPEV_RATE_IN_PER_S)) {
             continue;
         }
-        if (lag_known) {
-            const double growth = kt_demand_backlog_growth(evidence, op);
+        if (lag_known && kt_lag_is_hidden(evidence, op)) {
+            shortfall->doubtful = true;
+            shortfall->blind = true;
+            shortfall->factor[i] = 2;
+        } else if (lag_known) {
+            const double growth = kt_lag_growth(evidence, op);
             if (growth > 0) {
                 shortfall->behind = true;
                 shortfall->factor[i] = op->rate_in_per_s > 0 ? 1 + growth / op->rate_in_per_s : 2;
             }
-        } else if (is_backpressured(evidence, op) ||
+        } else if (kt_lag_is_held_back(evidence, op) ||
                    (hidden && !KT_HAS(op, KT_OPEV_BACKPRESSURED))) {
             shortfall->behind = true;
             shortfall->blind = true;
@@ -105,7 +105,7 @@ static bool is_suspect(const struct kt_evidence *evidence, size_t i,
                        const struct shortfall *shortfall) {
     const struct kt_operator_evidence *op = &evidence->operators.items[i];
     const bool graph_known = op->is_source || op->inputs.count > 0;
-    return KT_HAS(op, KT_OPEV_RATE_IN_PER_S) && !is_backpressured(evidence, op) &&
+    return KT_HAS(op, KT_OPEV_RATE_IN_PER_S) && !kt_lag_is_held_back(evidence, op) &&
            strain(op) >= evidence->settings.core_max &&
            (!graph_known || shortfall->factor[i] > 1 + evidence->settings.keep_up_tolerance / 2);
 }
@@ -165,7 +165,7 @@ enum kt_err kt_keep_up_assess(const struct kt_evidence *evidence,
     }
     if (shortfall.behind) {
         judge_behind(evidence, &shortfall, *kept);
-    } else if (shortfall.informed) {
+    } else if (shortfall.informed && !shortfall.doubtful) {
         judge_kept_up(evidence, *kept);
     }
     return KT_ERR_OK;

@@ -15,14 +15,19 @@
 #include "model/big_small.h"
 #include "model/demand.h"
 #include "model/guard.h"
+#include "model/lag.h"
 #include "model/operator_fit.h"
 #include "model/say.h"
 
 #include <math.h>
+#include <string.h>
 
 /* An operator that by its newest observation works less than this share of the time even at its
  * smallest allowed parallelism takes no part in the risk of the decision. */
 #define RISK_MIN 0.5
+
+/* What a restart let pile up is given this time to be gone, where nobody can see it. */
+#define DRAIN_MS 240000
 
 /* In standard deviations of the noise: what a margin must exceed to prove anything. */
 #define PROOF_MARGIN 2.0
@@ -123,8 +128,23 @@ static void take(const struct kt_operator_evidence *op, const struct kt_acquire_
     kt_operator_tell_prediction(op, option->ability, option->stddev, decision);
 }
 
-static enum kt_err ask_all(struct proposal *p, const double *lambda, struct kt_error *error) {
-    const struct kt_evidence *evidence = p->input->evidence;
+/* What the surrogate says of every operator at its λ. */
+static enum kt_err ask_all(const struct kt_policy_input *input, const double *lambda,
+                           struct kt_policy_output *output, struct proposal *p,
+                           struct kt_error *error) {
+    const struct kt_evidence *evidence = input->evidence;
+    *p = (struct proposal){.input = input,
+                           .output = output,
+                           .candidates = kt_arena_array(input->arena, evidence->operators.count,
+                                                        sizeof *p->candidates),
+                           .probability = kt_acquire_share(evidence->settings.keep_up_probability,
+                                                           count_at_risk(evidence, lambda)),
+                           .under = -1,
+                           .closest = -1};
+    if (p->candidates == NULL) {
+        return kt_fail(error, KT_ERR_LIMIT, "no memory for the proposal of %zu operators",
+                       evidence->operators.count);
+    }
     for (size_t i = 0; i < evidence->operators.count; i++) {
         struct kt_operator_decision *decision = &p->output->operators[i];
         struct candidate *candidate = &p->candidates[i];
@@ -151,6 +171,7 @@ static enum kt_err ask_all(struct proposal *p, const double *lambda, struct kt_e
             p->under = (int32_t)i;
         }
     }
+    p->is_new = kt_demand_is_new(evidence, output->operators, evidence->operators.count);
     return KT_ERR_OK;
 }
 
@@ -366,37 +387,128 @@ static enum kt_err optimum(const struct kt_policy_input *input, size_t i, double
     return err;
 }
 
-static enum kt_err propose(const struct kt_policy_input *input, struct kt_policy_output *output,
-                           struct kt_error *error) {
+/* Whether the backlog of the newest restart may still be what holds the sources back: they emit
+ * more than what was decided on, or were raised without knowing what waits. */
+static bool may_drain(const struct kt_policy_input *input) {
     const struct kt_evidence *evidence = input->evidence;
+    if (!KT_HAS(evidence, KT_EVIDENCE_RUNNING_SINCE_MS) ||
+        evidence->window_end_ms - evidence->running_since_ms > DRAIN_MS) {
+        return false;
+    }
+    for (size_t i = 0; i < evidence->operators.count; i++) {
+        const struct kt_operator_evidence *op = &evidence->operators.items[i];
+        if (kt_lag_is_hidden(evidence, op) && evidence->phase != KT_PHASE_BIG &&
+            !(KT_HAS(op, KT_OPEV_LAMBDA_DECIDED) && op->rate_in_per_s >= op->lambda_decided)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Not in the phase STEADY: this is no rest. */
+static void let_drain(const struct kt_policy_input *input, struct kt_policy_output *output) {
+    output->phase = input->evidence->phase == KT_PHASE_BIG ? KT_PHASE_BIG : KT_PHASE_SMALL;
+    output->reason = KT_REASON_STEADY;
+    output->text = kt_arena_printf(
+        input->arena,
+        "%.*s, nobody knows what waits, and it may be what the restart %.0f s ago left",
+        KT_STR_ARG(kt_say_under(input->evidence, input->load, input->arena)),
+        (double)(input->evidence->window_end_ms - input->evidence->running_since_ms) / 1e3);
+}
+
+/* What is not under under a guessed load stays. */
+static size_t raise(struct proposal *p) {
+    size_t raised = 0;
+    for (size_t i = 0; i < p->input->evidence->operators.count; i++) {
+        const struct kt_acquire_answer *answer = &p->candidates[i].answer;
+        if (!p->candidates[i].answered) {
+            continue;
+        }
+        const bool up = answer->target.parallelism > answer->present.parallelism;
+        take(&p->input->evidence->operators.items[i], up ? &answer->target : &answer->present,
+             &p->output->operators[i]);
+        raised += up;
+    }
+    return raised;
+}
+
+static struct kt_str say_guess(const struct proposal *p) {
+    const struct kt_operator_decision *decision = &p->output->operators[p->under];
+    return kt_arena_printf(
+        p->input->arena, "%.*s, nobody knows what waits; for %.*f records/s %.*s needs %d",
+        KT_STR_ARG(kt_say_under(p->input->evidence, p->input->load, p->input->arena)),
+        KT_SAY_RATE(decision->lambda),
+        KT_STR_ARG(kt_say_name(&p->input->evidence->operators.items[p->under])), decision->to);
+}
+
+/* Raises the job to what a guessed load asks for. *taken: some operator is raised. */
+static enum kt_err try_guess(const struct kt_policy_input *input, enum kt_guess guess,
+                             struct kt_policy_output *output, bool *taken, struct kt_error *error) {
     double *lambda = NULL;
     bool complete = false;
-    enum kt_err err =
-        kt_demand_from_sources(evidence, input->topology, input->arena, &lambda, &complete, error);
+    struct proposal proposal;
+    *taken = false;
+    enum kt_err err = kt_demand_guess(input->evidence, input->topology, guess, input->arena,
+                                      &lambda, &complete, error);
+    if (err != KT_ERR_OK || !complete) {
+        return err;
+    }
+    err = ask_all(input, lambda, output, &proposal, error);
+    if (err != KT_ERR_OK || proposal.under < 0 || raise(&proposal) == 0) {
+        return err;
+    }
+    *taken = true;
+    output->phase = KT_PHASE_BIG;
+    output->reason = KT_REASON_BIG;
+    output->urgent = true;
+    output->text = say_guess(&proposal);
+    return KT_ERR_OK;
+}
+
+/* λ is hidden: to what is known of it, or may be; only where no such load raises anything, to the
+ * double. */
+static enum kt_err lead_out(const struct kt_policy_input *input, struct kt_policy_output *output,
+                            struct kt_error *error) {
+    const size_t size = input->evidence->operators.count * sizeof *output->operators;
+    struct kt_operator_decision *before = kt_arena_alloc(input->arena, size);
+    if (before == NULL) {
+        return kt_fail(error, KT_ERR_LIMIT, "no memory for the proposal of %zu operators",
+                       input->evidence->operators.count);
+    }
+    memcpy(before, output->operators, size);
+    if (may_drain(input)) {
+        let_drain(input, output);
+        return KT_ERR_OK;
+    }
+    for (enum kt_guess guess = KT_GUESS_DECIDED; guess <= KT_GUESS_MOST; guess++) {
+        bool taken = false;
+        enum kt_err err = try_guess(input, guess, output, &taken, error);
+        if (err != KT_ERR_OK || taken) {
+            return err;
+        }
+        memcpy(output->operators, before, size);
+    }
+    return kt_big_small(input, optimum, output, error);
+}
+
+static enum kt_err propose(const struct kt_policy_input *input, struct kt_policy_output *output,
+                           struct kt_error *error) {
+    double *lambda = NULL;
+    bool complete = false;
+    enum kt_err err = kt_demand_from_sources(input->evidence, input->topology, input->arena,
+                                             &lambda, &complete, error);
     if (err != KT_ERR_OK) {
         return err;
     }
     if (!complete) {
-        return kt_big_small(input, optimum, output, error);
+        return input->load->state == KT_STATE_UNDER ? lead_out(input, output, error)
+                                                    : kt_big_small(input, optimum, output, error);
     }
-    struct proposal proposal = {
-        .input = input,
-        .output = output,
-        .candidates =
-            kt_arena_array(input->arena, evidence->operators.count, sizeof *proposal.candidates),
-        .probability = kt_acquire_share(evidence->settings.keep_up_probability,
-                                        count_at_risk(evidence, lambda)),
-        .under = -1,
-        .closest = -1};
-    if (proposal.candidates == NULL) {
-        return kt_fail(error, KT_ERR_LIMIT, "no memory for the proposal of %zu operators",
-                       evidence->operators.count);
-    }
-    err = ask_all(&proposal, lambda, error);
+    struct proposal proposal;
+    err = ask_all(input, lambda, output, &proposal, error);
     if (err != KT_ERR_OK) {
         return err;
     }
-    proposal.is_new = kt_demand_is_new(evidence, output->operators, evidence->operators.count);
     conclude(&proposal);
     return output->text.data == NULL ? kt_fail(error, KT_ERR_LIMIT, "no memory for the reason")
                                      : KT_ERR_OK;

@@ -5,6 +5,9 @@
 #include "model/demand.h"
 #include "model/evidence_build.h"
 #include "model/evidence_check.h"
+#include "model/lag.h"
+
+#include <math.h>
 
 static enum kt_err no_memory(struct kt_error *error) {
     return kt_fail(error, KT_ERR_NOMEM, "no memory for the state of a job");
@@ -12,6 +15,15 @@ static enum kt_err no_memory(struct kt_error *error) {
 
 static bool rate_is_sound(const struct kt_vertex_summary *vertex) {
     return KT_HAS(vertex, KT_SUM_RATE_IN) && vertex->rate_in_per_s <= KT_MEASURE_MAX;
+}
+
+/* The largest load comes down to what shows by the window's share of KT_PEAK_MEMORY_MS. */
+static void remember_peak(const struct kt_window_summary *window, double rate,
+                          struct kt_operator_state *state) {
+    const double before = KT_HAS(state, KT_OPSTATE_LAMBDA_PEAK) ? state->lambda_peak : 0;
+    const double share = (double)(window->end_ms - window->start_ms) / KT_PEAK_MEMORY_MS;
+    state->lambda_peak = rate >= before ? rate : before - fmin(share, 1) * (before - rate);
+    KT_SET(state, KT_OPSTATE_LAMBDA_PEAK);
 }
 
 /* The operators after a valid window: those in it. λ is carried over where it did not show. */
@@ -36,6 +48,7 @@ static enum kt_err operators_of_window(const struct kt_next_input *input, struct
         if (input->load_showed && rate_is_sound(vertex)) {
             items[i].lambda_known = vertex->rate_in_per_s;
             KT_SET(&items[i], KT_OPSTATE_LAMBDA_KNOWN);
+            remember_peak(input->summary, vertex->rate_in_per_s, &items[i]);
         }
         if (vertex->parallelism > next->parallelism_peak) {
             next->parallelism_peak = vertex->parallelism;
@@ -159,6 +172,24 @@ void kt_next_learn_ratios(struct kt_evidence *evidence, bool kept_up, struct kt_
             }
         }
     }
+}
+
+enum kt_err kt_next_learn_lag(const struct kt_next_input *input, const struct kt_evidence *evidence,
+                              struct kt_job_state *next, struct kt_error *error) {
+    if (KT_HAS(next, KT_JOBSTATE_PENDING_UNTIL_MS)) {
+        return KT_ERR_OK; /* the window before the rescale stays the one to compare with */
+    }
+    const struct kt_lag_window window = {.start_ms = input->summary->start_ms,
+                                         .end_ms = input->summary->end_ms,
+                                         .generation = next->generation};
+    for (size_t i = 0; i < next->operators.count; i++) {
+        enum kt_err err = kt_lag_learn(evidence, &evidence->operators.items[i], &window,
+                                       input->arena, &next->operators.items[i], error);
+        if (err != KT_ERR_OK) {
+            return err;
+        }
+    }
+    return KT_ERR_OK;
 }
 
 /* This window begins a new level: at most KT_CHANGE_POINTS_MAX are remembered, the newest ones. */

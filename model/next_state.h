@@ -12,6 +12,10 @@
  * reports it any more): the gate no longer waits for it. */
 #define KT_MISSED_WINDOWS_MAX 5
 
+/* Within this time the largest load that showed is forgotten: a month with its busiest day stays
+ * known for the next one. */
+#define KT_PEAK_MEMORY_MS (30.0 * KT_DAY_MS)
+
 /* What a window was. All is borrowed; the arena takes what the new state needs. */
 struct kt_next_input {
     const struct kt_job_state *before;
@@ -35,6 +39,11 @@ KT_MUST_CHECK enum kt_err kt_next_state(const struct kt_next_input *input,
  * in which it is held back. What it receives of what its upstreams send does: buffers between them
  * fill up. So input ratios are learned only if the job kept up. */
 void kt_next_learn_ratios(struct kt_evidence *evidence, bool kept_up, struct kt_job_state *next);
+
+/* Learns the gains of the sources' backlogs (model/lag.h) from a valid window. KT_ERR_NOMEM. */
+KT_MUST_CHECK enum kt_err kt_next_learn_lag(const struct kt_next_input *input,
+                                            const struct kt_evidence *evidence,
+                                            struct kt_job_state *next, struct kt_error *error);
 
 /* Remembers what a decision says of the operators: change points, and the load that was decided
  * on, if it is another one (kt_demand_is_new) and the decision is a RESCALE or that what runs is

@@ -96,6 +96,8 @@ static const struct kt_field fields_operator[] = {
     [KT_OPEV_LAMBDA_DECIDED] = KT_FIELD_NULLABLE(S, lambda_decided, DOUBLE),
     [KT_OPEV_GROUPS] = KT_FIELD_RECORDS(S, groups, kt_observation_group_type, KT_GROUPS_MAX),
     [KT_OPEV_CHANGE_POINTS_MS] = KT_FIELD_ARRAY(S, change_points_ms, LONG, KT_CHANGE_POINTS_MAX),
+    [KT_OPEV_LAMBDA_PEAK] = KT_FIELD_NULLABLE(S, lambda_peak, DOUBLE),
+    [KT_OPEV_LAG_GAIN] = KT_FIELD_NULLABLE(S, lag_gain, DOUBLE),
 };
 #undef S
 _Static_assert(sizeof fields_operator / sizeof fields_operator[0] == KT_OPEV_FIELDS,
@@ -118,6 +120,7 @@ static const struct kt_field fields_evidence[] = {
     [KT_EVIDENCE_OPERATORS] =
         KT_FIELD_RECORDS(S, operators, kt_operator_evidence_type, KT_OPERATORS_MAX),
     [KT_EVIDENCE_LAW_PRIOR] = KT_FIELD_ARRAY(S, law_prior, DOUBLE, KT_LAW_PRIOR_MAX),
+    [KT_EVIDENCE_RUNNING_SINCE_MS] = KT_FIELD_NULLABLE(S, running_since_ms, LONG),
 };
 #undef S
 _Static_assert(sizeof fields_evidence / sizeof fields_evidence[0] == KT_EVIDENCE_FIELDS,

@@ -103,6 +103,8 @@ enum kt_operator_evidence_field {
     KT_OPEV_LAMBDA_DECIDED,
     KT_OPEV_GROUPS,
     KT_OPEV_CHANGE_POINTS_MS,
+    KT_OPEV_LAMBDA_PEAK,
+    KT_OPEV_LAG_GAIN,
     KT_OPEV_FIELDS
 };
 struct kt_operator_evidence {
@@ -137,6 +139,9 @@ struct kt_operator_evidence {
     double lambda_decided; /* nullable: λ of the last decision about another load */
     KT_ARRAY(struct kt_observation_group) groups; /* oldest first, this window's last and alone */
     KT_ARRAY(int64_t) change_points_ms; /* window ends from which a new level holds, ascending */
+    double lambda_peak;                 /* nullable: the largest λ that showed, forgotten slowly */
+    double lag_gain; /* nullable: of a source, learned: its backlog grows by so many records per
+                        record of reported growth */
 };
 
 enum kt_evidence_field {
@@ -152,6 +157,7 @@ enum kt_evidence_field {
     KT_EVIDENCE_PENDING_UNTIL_MS,
     KT_EVIDENCE_OPERATORS,
     KT_EVIDENCE_LAW_PRIOR,
+    KT_EVIDENCE_RUNNING_SINCE_MS,
     KT_EVIDENCE_FIELDS
 };
 struct kt_evidence {
@@ -168,8 +174,9 @@ struct kt_evidence {
     int64_t pending_until_ms; /* nullable: an earlier command is still to be carried out */
     KT_ARRAY(struct kt_operator_evidence) operators;
     KT_ARRAY(double)
-    law_prior; /* of the cluster's others, one per law, for the operators that
-                  still need it (model/warm_start.h); empty: none */
+    law_prior;                /* of the cluster's others, one per law, for the operators that
+                                 still need it (model/warm_start.h); empty: none */
+    int64_t running_since_ms; /* nullable: when the newest attempt of any operator began */
 };
 
 extern const struct kt_record_type kt_policy_settings_type, kt_history_point_type,

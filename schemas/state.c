@@ -24,6 +24,12 @@ static const struct kt_field fields_operator_state[] = {
     [KT_OPSTATE_CHANGE_POINTS_MS] = KT_FIELD_ARRAY(S, change_points_ms, LONG, KT_CHANGE_POINTS_MAX),
     [KT_OPSTATE_SELECTIVITY_BASE] = KT_FIELD(S, selectivity_base_per_s, DOUBLE),
     [KT_OPSTATE_INPUT_RATIO_BASE] = KT_FIELD(S, input_ratio_base_per_s, DOUBLE),
+    [KT_OPSTATE_LAMBDA_PEAK] = KT_FIELD_NULLABLE(S, lambda_peak, DOUBLE),
+    [KT_OPSTATE_LAG_GAINS] = KT_FIELD_ARRAY(S, lag_gains, DOUBLE, KT_LAG_GAINS_MAX),
+    [KT_OPSTATE_LAG_RATE] = KT_FIELD_NULLABLE(S, lag_rate_per_s, DOUBLE),
+    [KT_OPSTATE_LAG_GROWTH] = KT_FIELD(S, lag_growth_per_s, DOUBLE),
+    [KT_OPSTATE_LAG_GENERATION] = KT_FIELD(S, lag_generation, LONG),
+    [KT_OPSTATE_LAG_END_MS] = KT_FIELD(S, lag_end_ms, LONG),
 };
 #undef S
 _Static_assert(sizeof fields_operator_state / sizeof fields_operator_state[0] == KT_OPSTATE_FIELDS,

@@ -6,6 +6,7 @@
 
 #include "schemas/evidence.h"
 
+#define KT_LAG_GAINS_MAX    9   /* kept of a source */
 #define KT_OBSERVATIONS_MAX 256 /* kept of one operator at one parallelism */
 
 /* What a job's operator had in its last decided window. */
@@ -23,6 +24,12 @@ enum kt_operator_state_field {
     KT_OPSTATE_CHANGE_POINTS_MS,
     KT_OPSTATE_SELECTIVITY_BASE,
     KT_OPSTATE_INPUT_RATIO_BASE,
+    KT_OPSTATE_LAMBDA_PEAK,
+    KT_OPSTATE_LAG_GAINS,
+    KT_OPSTATE_LAG_RATE,
+    KT_OPSTATE_LAG_GROWTH,
+    KT_OPSTATE_LAG_GENERATION,
+    KT_OPSTATE_LAG_END_MS,
     KT_OPSTATE_FIELDS
 };
 struct kt_operator_state {
@@ -42,6 +49,14 @@ struct kt_operator_state {
                                       ascending */
     double selectivity_base_per_s; /* mean rate of the records that the ratio above is one of */
     double input_ratio_base_per_s;
+    double lambda_peak; /* nullable: the largest λ that showed, records/s, forgotten slowly */
+    KT_ARRAY(double)
+    lag_gains;               /* of a source, oldest first: what its backlog grew by per record of
+                                reported growth, as own rescales showed (model/lag.h) */
+    double lag_rate_per_s;   /* nullable: a source's newest window with a backlog: records/s */
+    double lag_growth_per_s; /* reported in it, records/s */
+    int64_t lag_generation;  /* of it */
+    int64_t lag_end_ms;      /* its end */
 };
 
 struct kt_target {

@@ -232,6 +232,38 @@ static void ratios_are_learned_as_far_as_a_window_shows_them(void **state) {
     assert_true(KT_HAS(map, KT_OPEV_SELECTIVITY) && KT_HAS(map, KT_OPEV_INPUT_RATIO));
 }
 
+static void an_own_rescale_teaches_the_gain_of_the_backlog(void **state) {
+    struct fixture *f = *state;
+    fall_behind(f);
+    run_minutes(f, 1);
+    assert_int_equal(last_command(f).kind, KT_COMMAND_RESCALE);
+    f->job.vertices[1].parallelism = last_command(f).operators.items[1].to;
+    f->job.vertices[0].rate = 1800; /* 1000 + 2 · 500 arrive */
+    f->job.vertices[1].rate = 1800;
+    f->job.vertices[0].backlog_growth = 100;
+    kt_steady_job_restart(&f->job);
+    run_minutes(f, 4);
+    const struct kt_job_state s = job_state(f);
+    const struct kt_operator_state *source = &s.operators.items[0];
+    assert_int_equal(source->lag_gains.count, 1);
+    assert_float_equal(source->lag_gains.items[0], 2, 0.05);
+    const struct kt_rescale_command c = last_command(f);
+    assert_true(KT_HAS(&c.evidence, KT_EVIDENCE_RUNNING_SINCE_MS));
+}
+
+static void the_largest_load_that_showed_fades_slowly(void **state) {
+    struct fixture *f = *state;
+    run_minutes(f, 1);
+    f->job.vertices[0].rate = 400;
+    f->job.vertices[1].rate = 400;
+    run_minutes(f, 4);
+    const struct kt_job_state s = job_state(f);
+    const struct kt_operator_state *source = &s.operators.items[0];
+    assert_float_equal(source->lambda_known, 400, 1);
+    assert_true(source->lambda_peak < 1000);
+    assert_float_equal(source->lambda_peak, 1000, 1); /* 600 / 43200 a minute */
+}
+
 static void what_was_learned_of_an_operator_outlives_a_resubmission(void **state) {
     struct fixture *f = *state;
     f->job.vertices[1].parallelism = 4; /* far more than it needs: it is lowered */
@@ -642,6 +674,8 @@ int main(void) {
         T(the_last_known_load_reaches_the_decision),
         T(what_a_window_proved_stands_in_its_evidence),
         T(ratios_are_learned_as_far_as_a_window_shows_them),
+        T(an_own_rescale_teaches_the_gain_of_the_backlog),
+        T(the_largest_load_that_showed_fades_slowly),
         T(what_was_learned_of_an_operator_outlives_a_resubmission),
         T(a_load_that_never_stops_changing_is_decided_after_two_windows),
         T(a_command_that_was_carried_out_is_no_longer_pending),

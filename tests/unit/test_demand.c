@@ -124,6 +124,42 @@ static void growth_within_the_tolerance_counts_as_none(void **state) {
     assert_lambda(demand(f, true), 1000, 1000, 500);
 }
 
+static const double *guess(struct fixture *f, enum kt_guess first) {
+    struct kt_topology topology;
+    double *lambda = NULL;
+    bool complete = false;
+    assert_int_equal(kt_topology_build(&f->job.evidence, &f->arena, &topology, NULL), KT_ERR_OK);
+    assert_int_equal(
+        kt_demand_guess(&f->job.evidence, &topology, first, &f->arena, &lambda, &complete, NULL),
+        KT_ERR_OK);
+    assert_true(complete);
+    return lambda;
+}
+
+static void a_guess_takes_what_was_decided_on_then_the_most_that_showed(void **state) {
+    struct fixture *f = *state;
+    kt_test_job_backpressure(&f->job, 0, 0.5);
+    assert_lambda(guess(f, KT_GUESS_DECIDED), 2000, 2000, 1000);
+    struct kt_operator_evidence *source = &f->job.operators[0];
+    source->lambda_peak = 5000;
+    KT_SET(source, KT_OPEV_LAMBDA_PEAK);
+    assert_lambda(guess(f, KT_GUESS_DECIDED), 5000, 5000, 2500);
+    source->lambda_decided = 1020; /* not even that passes */
+    KT_SET(source, KT_OPEV_LAMBDA_DECIDED);
+    assert_lambda(guess(f, KT_GUESS_DECIDED), 1020, 1020, 510);
+    assert_lambda(guess(f, KT_GUESS_MOST), 5000, 5000, 2500);
+    source->lambda_decided = 900; /* that passes: it is more now */
+    assert_lambda(guess(f, KT_GUESS_DECIDED), 5000, 5000, 2500);
+}
+
+static void what_is_not_hidden_is_not_guessed(void **state) {
+    struct fixture *f = *state;
+    assert_lambda(guess(f, KT_GUESS_DECIDED), 1000, 1000, 500);
+    kt_test_job_backpressure(&f->job, 0, 0.5);
+    kt_test_job_backlog(&f->job, 0, 30000, 500);
+    assert_lambda(guess(f, KT_GUESS_MOST), 1500, 1500, 750);
+}
+
 static void backpressure_without_a_backlog_leaves_the_demand_unknown(void **state) {
     struct fixture *f = *state;
     kt_test_job_backpressure(&f->job, 0, 0.5);
@@ -281,6 +317,8 @@ int main(void) {
         T(joins_add_up_and_a_second_edge_counts_twice),
         T(a_backlog_that_shrinks_is_not_demand),
         T(growth_within_the_tolerance_counts_as_none),
+        T(a_guess_takes_what_was_decided_on_then_the_most_that_showed),
+        T(what_is_not_hidden_is_not_guessed),
         T(backpressure_without_a_backlog_leaves_the_demand_unknown),
         T(who_cannot_be_scaled_need_not_be_known),
         T(backpressure_below_a_source_that_is_free_hides_nothing),

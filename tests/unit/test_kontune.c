@@ -366,25 +366,52 @@ static void what_a_limit_moves_is_predicted_by_the_surrogate(void **state) {
     assert_true(op->keeps_up_probability < 0.5);
 }
 
-static void without_a_backlog_big_small_leads_out(void **state) {
+static void hide_backlog(struct kt_test_job *job) {
+    KT_CLEAR(&job->operators[0], KT_OPEV_PENDING_GROWTH_PER_S);
+    KT_CLEAR(&job->operators[0], KT_OPEV_PENDING_RECORDS);
+}
+
+static void without_a_backlog_the_largest_load_that_showed_is_tried(void **state) {
     (void)state;
     static struct kt_test_job job;
     chain(&job, (double[]){500, 150, 500, 300}, (int32_t[]){3, 4, 3, 4}, true);
     fall_behind(&job, 1);
-    KT_CLEAR(&job.operators[0], KT_OPEV_PENDING_GROWTH_PER_S);
-    KT_CLEAR(&job.operators[0], KT_OPEV_PENDING_RECORDS);
+    hide_backlog(&job);
+    job.operators[0].lambda_peak = 1e5; /* out of reach: the others are raised as well */
+    KT_SET(&job.operators[0], KT_OPEV_LAMBDA_PEAK);
     struct kt_decision decision = kt_test_decide(&job.evidence);
     assert_int_equal(decision.kind, KT_COMMAND_RESCALE);
     assert_int_equal(decision.reason, KT_REASON_BIG);
     assert_int_equal(decision.phase, KT_PHASE_BIG);
-    /* Known from before, and no more than SMALL to do: the optimum raises who is short. */
-    job.evidence.phase = KT_PHASE_SMALL;
-    for (size_t i = 0; i < 4; i++) {
-        kt_test_job_lambda(&job, i, SOURCE_RATE);
-    }
+    assert_near(decision.operators.items[0].lambda, 1e5, 1e-6);
+    job.operators[0].lambda_decided = SOURCE_RATE; /* not even that passes */
+    KT_SET(&job.operators[0], KT_OPEV_LAMBDA_DECIDED);
     decision = kt_test_decide(&job.evidence);
-    assert_int_equal(decision.reason, KT_REASON_REFINED);
+    assert_int_equal(decision.reason, KT_REASON_BIG);
+    assert_near(decision.operators.items[0].lambda, SOURCE_RATE, 1e-6);
     assert_true(decision.operators.items[1].to >= 7);
+    assert_true(decision.operators.items[1].to <= 8);
+    for (size_t i = 0; i < 4; i++) { /* a guess lowers nothing */
+        assert_true(decision.operators.items[i].to >= decision.operators.items[i].from);
+    }
+}
+
+static void a_restart_without_a_backlog_is_given_time_to_be_worked_off(void **state) {
+    (void)state;
+    static struct kt_test_job job;
+    chain(&job, (double[]){500, 150, 500, 300}, (int32_t[]){3, 4, 3, 4}, true);
+    fall_behind(&job, 1);
+    hide_backlog(&job);
+    job.evidence.phase = KT_PHASE_BIG;
+    job.evidence.running_since_ms = job.evidence.window_end_ms - 240000;
+    KT_SET(&job.evidence, KT_EVIDENCE_RUNNING_SINCE_MS);
+    struct kt_decision decision = kt_test_decide(&job.evidence);
+    assert_int_equal(decision.kind, KT_COMMAND_HOLD);
+    assert_int_equal(decision.reason, KT_REASON_STEADY);
+    assert_int_equal(decision.phase, KT_PHASE_BIG); /* no rest */
+    assert_true(kt_test_says(&decision, "the restart 240 s ago"));
+    job.evidence.running_since_ms--;
+    assert_int_equal(kt_test_decide(&job.evidence).kind, KT_COMMAND_RESCALE);
 }
 
 static void noise_of_a_minute_restarts_nothing(void **state) {
@@ -450,7 +477,8 @@ int main(void) {
         cmocka_unit_test(another_load_is_taken_back_freely_the_same_only_if_it_pays),
         cmocka_unit_test(pins_ranges_and_operators_without_measures_are_obeyed),
         cmocka_unit_test(what_a_limit_moves_is_predicted_by_the_surrogate),
-        cmocka_unit_test(without_a_backlog_big_small_leads_out),
+        cmocka_unit_test(without_a_backlog_the_largest_load_that_showed_is_tried),
+        cmocka_unit_test(a_restart_without_a_backlog_is_given_time_to_be_worked_off),
         cmocka_unit_test(noise_of_a_minute_restarts_nothing),
         cmocka_unit_test(who_was_never_busy_enough_to_be_measured_is_bounded_from_below),
         cmocka_unit_test(the_risk_is_shared_between_operators),

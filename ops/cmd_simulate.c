@@ -12,7 +12,6 @@
 #include "ops/sim_table.h"
 #include "schemas/codec.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -64,13 +63,21 @@ static void show_progress(void *ctx, int done, int total) {
 
 /* ---- what is run ----------------------------------------------------------------------------- */
 
+/* The user's files say what is to be simulated: what cannot be read or used is configuration. */
+static enum kt_err as_configuration(enum kt_err err, struct kt_error *error) {
+    if (err == KT_ERR_IO || err == KT_ERR_PARSE || err == KT_ERR_LIMIT) {
+        error->code = err = KT_ERR_CONFIG;
+    }
+    return err;
+}
+
 /* The user's rates as levels. */
 static enum kt_err read_rates(struct simulate *simulate, int *count, struct kt_error *error) {
     struct kt_sim_rates rates;
     enum kt_err err =
         kt_sim_rates_read(simulate->rates, simulate->spec, &simulate->arena, &rates, error);
     if (err != KT_ERR_OK) {
-        return err;
+        return as_configuration(err, error);
     }
     simulate->levels = calloc((size_t)rates.count, sizeof *simulate->levels);
     if (simulate->levels == NULL) {
@@ -110,7 +117,7 @@ static enum kt_err make_own(struct simulate *simulate, struct kt_error *error) {
     }
     enum kt_err err = kt_sim_file_read(simulate->job, &simulate->arena, simulate->spec, error);
     if (err != KT_ERR_OK) {
-        return err;
+        return as_configuration(err, error);
     }
     struct kt_sim_scenario scenario = {.name = simulate->spec->job_name,
                                        .spec = simulate->spec,
@@ -152,7 +159,9 @@ static enum kt_err make_methods(struct simulate *simulate, struct kt_error *erro
     }
     enum kt_err err = kt_sim_methods_add(&simulate->methods, list, &base, error);
     free(standard);
-    return err == KT_ERR_USAGE ? kt_fail_in(error, err, "--policy") : err;
+    return err == KT_ERR_USAGE ? kt_fail_in(error, err, "--policy%s",
+                                            simulate->surrogate != NULL ? " with --surrogate" : "")
+                               : err;
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
@@ -235,8 +244,7 @@ static enum kt_err print(const struct simulate *simulate, const struct kt_sim_st
         return print_json(simulate, study, error);
     }
     if (simulate->calibration != NULL) {
-        printf("%s\n%d permutations, seed %" PRIu64 "\n", simulate->suite.what, study->permutations,
-               study->seed);
+        kt_sim_table_title(stdout, &simulate->suite, study);
         return kt_sim_reliability_print(stdout, simulate->calibration, study, simulate->markdown,
                                         error);
     }

@@ -9,6 +9,7 @@
 
 #include "model/gp.h"
 #include "model/scaling.h"
+#include "model/scaling_question.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -103,25 +104,11 @@ static double rbf_keeps_up(const struct kt_gp *gp, int parallelism, double lambd
     return 0.5 * erfc((lambda - mean) / (stddev * sqrt(2.0)));
 }
 
-static struct kt_scaling_question question_of(const struct kt_operator_evidence *op) {
-    bool keyed = false;
-    for (size_t e = 0; e < op->inputs.count; e++) {
-        keyed = keyed || op->inputs.items[e].keyed;
-    }
-    return (struct kt_scaling_question){
-        .groups = op->groups.items,
-        .count = op->groups.count,
-        .change_points_ms = op->change_points_ms.items,
-        .change_points = op->change_points_ms.count,
-        .keyed = keyed                                   ? KT_LAW_KEYED
-                 : op->is_source || op->inputs.count > 0 ? KT_LAW_NOT_KEYED
-                                                         : KT_LAW_MAYBE_KEYED,
-        .key_groups = KT_HAS(op, KT_OPEV_MAX_PARALLELISM) ? op->max_parallelism : 0};
-}
-
-static enum kt_err fit_both(struct listener *listener, const struct kt_operator_evidence *op,
-                            struct kt_error *error) {
-    const struct kt_scaling_question question = question_of(op);
+static enum kt_err fit_both(struct listener *listener, const struct kt_evidence *evidence,
+                            const struct kt_operator_evidence *op, struct kt_error *error) {
+    double law_prior[KT_LAWS];
+    struct kt_scaling_question question = kt_scaling_question_of(evidence, op, law_prior);
+    question.law_prior = NULL; /* what other operators taught is not the surrogate's merit */
     struct kt_scaling_fit fit;
     enum kt_err err = kt_scaling_fit(listener->scaling, &question, &fit, error);
     if (err != KT_ERR_OK) {
@@ -141,9 +128,10 @@ static enum kt_err fit_both(struct listener *listener, const struct kt_operator_
 }
 
 /* All questions about operator i of the job. */
-static enum kt_err ask(struct listener *listener, int i, const struct kt_operator_evidence *op,
-                       double lambda, struct kt_error *error) {
-    enum kt_err err = fit_both(listener, op, error);
+static enum kt_err ask(struct listener *listener, int i, const struct kt_evidence *evidence,
+                       const struct kt_operator_evidence *op, double lambda,
+                       struct kt_error *error) {
+    enum kt_err err = fit_both(listener, evidence, op, error);
     if (err != KT_ERR_OK) {
         return err;
     }
@@ -182,7 +170,7 @@ static enum kt_err on_command(void *ctx, const struct kt_rescale_command *comman
             !(decision->lambda > 0.0)) {
             continue;
         }
-        enum kt_err err = ask(listener, i, op, decision->lambda, error);
+        enum kt_err err = ask(listener, i, evidence, op, decision->lambda, error);
         if (err != KT_ERR_OK) {
             return kt_fail_in(error, err, "calibration at %.*s", KT_STR_ARG(op->vertex_id));
         }

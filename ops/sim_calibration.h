@@ -6,8 +6,8 @@
  * A question is one operator in one published decision whose window was valid and whose load λ was
  * known, at one parallelism p of 1 … 2 × the optimum. Its two answers are
  *
- *   scaling   F(p) of model/scaling.h, given the evidence's groups, without what the policy adds
- *             for the parallelism that runs
+ *   scaling   F(p) of model/scaling.h, given the evidence's groups, without what other operators
+ *             of the cluster taught and what the policy adds for the parallelism that runs
  *   rbf       Φ((μ(p) − λ) / σ(p)) of the seed's Gaussian process (model/gp.h), fitted to the
  *             evidence's history
  *

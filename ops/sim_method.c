@@ -42,11 +42,7 @@ static enum kt_err set(struct kt_config *config, struct kt_str name, struct kt_s
     for (size_t i = 0; i < config->settings.jobs.count && err == KT_ERR_OK; i++) {
         err = kt_option_set(option, config, &config->settings.jobs.items[i], value, error);
     }
-    if (err == KT_ERR_CONFIG) {
-        (void)kt_fail_in(error, KT_ERR_USAGE, "%.*s", KT_STR_ARG(name));
-        err = error == NULL ? KT_ERR_USAGE : (error->code = KT_ERR_USAGE);
-    }
-    return err;
+    return err == KT_ERR_CONFIG ? kt_fail_in(error, KT_ERR_USAGE, "%.*s", KT_STR_ARG(name)) : err;
 }
 
 /* The part of text up to the separator, which text is moved behind. */
@@ -74,9 +70,13 @@ static enum kt_err set_surrogate(struct kt_sim_method *method,
             continue;
         }
         const char *own = surrogates[i].surrogate;
+        const struct kt_str *chosen = &method->config->settings.defaults.policy.surrogate;
         if (surrogates[i].fixed) {
             method->surrogate = kt_str_of(own);
-            return KT_ERR_OK;
+            return named && !kt_str_equal(*chosen, method->surrogate)
+                       ? kt_fail(error, KT_ERR_USAGE, "surrogate: expected %s, the only one of %s",
+                                 own, surrogates[i].policy)
+                       : KT_ERR_OK;
         }
         const bool asked = base->surrogate != NULL;
         if (!named && (asked || base->config_path == NULL)) {
@@ -86,7 +86,7 @@ static enum kt_err set_surrogate(struct kt_sim_method *method,
                 return err;
             }
         }
-        method->surrogate = method->config->settings.defaults.policy.surrogate;
+        method->surrogate = *chosen;
     }
     return KT_ERR_OK;
 }

@@ -6,14 +6,14 @@
 
 #include <stdlib.h>
 
-#define RATE_MAX 1e12
-#define TIME_MAX 1e10
-#define SINGLE_S 3600.0
+#define RATE_MAX      1e12
+#define TIME_MAX      1e10 /* so that times since 1970 may stand there, in seconds */
+#define SPAN_MAX_DAYS 366
+#define SINGLE_S      3600.0
 
 struct rates_file {
     struct kt_csv *csv;
     const struct kt_sim_spec *spec;
-    int time_column;
     double time_unit_s;
     int column[KT_SIM_OPERATORS_MAX];   /* of the operator's rate, or -1 */
     double share[KT_SIM_OPERATORS_MAX]; /* of that column's rate */
@@ -79,6 +79,10 @@ static enum kt_err read_row(const struct rates_file *file, struct kt_arena *aren
     rate->start_s = time * file->time_unit_s - first_s;
     if (err == KT_ERR_OK && before != NULL && rate->start_s <= before->start_s) {
         err = kt_csv_fail(file->csv, error, "expected a time after that of the row before");
+    }
+    if (err == KT_ERR_OK && before != NULL && rate->start_s > SPAN_MAX_DAYS * 86400.0) {
+        err = kt_csv_fail(file->csv, error, "expected a time at most %d days after the first row's",
+                          SPAN_MAX_DAYS);
     }
     for (int i = 0; i < file->spec->count && err == KT_ERR_OK; i++) {
         if (file->column[i] >= 0) {

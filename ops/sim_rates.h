@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The load of a simulated job over time: a CSV file of rates.
  *
- * Its first column is `second` or `minute`, ascending; times count from the first row. Then either
- * `records_per_second`, the rate of the whole job (of several sources each has the share of its
- * unit_rate), or one column per source, named by its id. A rate holds until the next row, the last
- * one as long as the one before it did, and a single one for an hour. */
+ * Its first column is `second` or `minute`, ascending; times count from the first row and reach
+ * over at most 366 days. Then either `records_per_second`, the rate of the whole job (of several
+ * sources each has the share of its unit_rate), or one column per source, named by its id. A rate
+ * holds until the next row, the last one as long as the one before it did, and a single one for an
+ * hour. */
 #ifndef KT_OPS_SIM_RATES_H
 #define KT_OPS_SIM_RATES_H
 

@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#define RECORDS_MAX 0x1p62 /* of a counter: far from where a sum of two would overflow */
+
 /* What is the same for all subtasks of a vertex. */
 struct report {
     const struct kt_sim_job *job;
@@ -22,10 +24,11 @@ struct report {
     struct kt_metric_event event; /* everything but the measures */
 };
 
-/* Subtask s's part of a number of records: whole records, never fewer when the total grows. */
+/* Subtask s's part of a number of records: whole records, never fewer when the total grows. What a
+ * counter cannot hold stays at its end. */
 static int64_t part(const struct report *report, double total, int s) {
     const int p = report->vertex->parallelism;
-    const int64_t whole = (int64_t)total;
+    const int64_t whole = (int64_t)fmin(total, RECORDS_MAX);
     if (p == 1) {
         return whole;
     }

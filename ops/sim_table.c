@@ -180,11 +180,16 @@ static void print_unsettled(FILE *out, const struct kt_sim_study *study,
     }
 }
 
+void kt_sim_table_title(FILE *out, const struct kt_sim_suite *suite,
+                        const struct kt_sim_study *study) {
+    fprintf(out, "%s\n%d permutation%s, seed %" PRIu64 "\n", suite->what, study->permutations,
+            study->permutations == 1 ? "" : "s", study->seed);
+}
+
 enum kt_err kt_sim_table_print(FILE *out, const struct kt_sim_suite *suite,
                                const struct kt_sim_study *study,
                                const struct kt_sim_results *results, struct kt_error *error) {
-    fprintf(out, "%s\n%d permutations, seed %" PRIu64 "\n", suite->what, study->permutations,
-            study->seed);
+    kt_sim_table_title(out, suite, study);
     bool ok = true;
     if (results->scenarios > 1 && results->scenarios <= SIDE_BY_SIDE_MAX) {
         const bool over_time = study->scenarios[0].protocol == KT_SIM_OVER_TIME;
@@ -218,7 +223,7 @@ static json_t *entry(const struct kt_sim_study *study, const struct kt_sim_resul
     const struct kt_sim_method *method = &study->methods->items[m];
     const struct kt_sim_mean mean = kt_sim_results_mean(results, study, s, m);
     return json_pack(
-        "{s:s% s:s% s:s s:s s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f s:i}", "policy",
+        "{s:s% s:s% s:s s:s s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f s:i s:f}", "policy",
         method->policy.data, method->policy.len, "surrogate", method->surrogate.data,
         method->surrogate.len, "method", method->label, "job", study->scenarios[s].name, "tunings",
         mean.tunings, "reconfigurations", mean.reconfigurations, "reconfigurations_per_tuning",
@@ -226,7 +231,8 @@ static json_t *entry(const struct kt_sim_study *study, const struct kt_sim_resul
         "under_provisioned_configurations", mean.under_provisioned, "unsettled_tunings",
         mean.unsettled, "surplus_percent", mean.surplus_percent, "max_cores", mean.cores_max,
         "core_seconds", mean.core_s, "optimum_core_seconds", mean.optimum_core_s, "backlog_percent",
-        mean.backlog_percent, "permutations", study->permutations);
+        mean.backlog_percent, "permutations", study->permutations, "under_provisioned_seconds",
+        mean.under_provisioned_s);
 }
 
 static json_t *published_figures(const struct kt_sim_suite *suite, int i) {
@@ -252,14 +258,7 @@ json_t *kt_sim_table_json(const struct kt_sim_suite *suite, const struct kt_sim_
     int failed = policies == NULL || published == NULL;
     for (int s = 0; s < results->scenarios && !failed; s++) {
         for (int m = 0; m < results->methods && !failed; m++) {
-            json_t *one = entry(study, results, s, m);
-            failed =
-                one == NULL ||
-                json_object_set_new(
-                    one, "under_provisioned_seconds",
-                    json_real(kt_sim_results_mean(results, study, s, m).under_provisioned_s)) ||
-                json_array_append_new(policies, json_incref(one));
-            json_decref(one);
+            failed = json_array_append_new(policies, entry(study, results, s, m)) != 0;
         }
     }
     for (int i = 0; i < suite->published_count && !failed; i++) {

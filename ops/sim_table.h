@@ -8,6 +8,10 @@
 #include <jansson.h>
 #include <stdio.h>
 
+/* What was run, as the first lines on stdout say it. */
+void kt_sim_table_title(FILE *out, const struct kt_sim_suite *suite,
+                        const struct kt_sim_study *study);
+
 /* Prints what was run and its scores: few scenarios side by side, one table per measure with the
  * published figures below ours; one or many scenarios one below the other. KT_ERR_NOMEM; failures
  * to write are the stream's to tell. */

@@ -353,6 +353,8 @@ static void wrong_rates_are_refused_with_the_line(void **state) {
          "rates.csv:1: the column 'join' is no source of the job"},
         {"second,bids\n", 1, "rates.csv:1: expected at least one row"},
         {"second,bids\n0,1\n0,2\n", 1, "rates.csv:3: expected a time after that of the row before"},
+        {"second,bids\n0,1\n31622400,2\n31622401,3\n", 1,
+         "rates.csv:4: expected a time at most 366 days after the first row's"},
         {"second,bids\n-1,1\n", 1,
          "rates.csv:2: second: expected a number from 0 to 1e+10, got '-1'"},
         {"second,bids\n0,many\n", 1,

@@ -246,6 +246,8 @@ static void each_mistake_names_its_option_or_field(void **state) {
     write_file(broken, "broken.json",
                "{\"name\": \"x\", \"sources\": [{\"id\": \"s\", \"unit_rate\": \"fast\"}],"
                " \"operators\": []}");
+    char backwards[512];
+    write_file(backwards, "backwards.csv", "second,records_per_second\n60,5\n0,1\n");
     const struct {
         const char *words[8];
         const char *message;
@@ -268,7 +270,12 @@ static void each_mistake_names_its_option_or_field(void **state) {
          "surrogate: expected one of"},
         {{"--suite", "paper", "--permutations", "0"}, "--permutations: expected an integer from 1"},
         {{"--suite", "paper", "--noise", "2"}, "--noise: expected a number from 0 to 1"},
+        {{"--suite", "paper", "--policy", "kontune:surrogate=rbf"},
+         "surrogate: expected scaling, the only one of kontune"},
         {{"--job", broken}, "broken.json: sources[0].unit_rate"},
+        {{"--job", "/nowhere/job.json"}, "/nowhere/job.json: No such file"},
+        {{"--job", job_path, "--rates", backwards}, "backwards.csv:3: expected a time after"},
+        {{"--job", job_path, "--rates", "/nowhere/rates.csv"}, "/nowhere/rates.csv: No such file"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct kt_process_result result = simulate(cases[i].words);

@@ -5,8 +5,9 @@
  * and row-major, one after the other; columns beyond the last are padding, worked on and ignored.
  * A column is worked on by itself and in one order: its bits depend neither on its place nor on
  * its neighbours, nor on the processor, which those of a BLAS do. And a BLAS cannot be had here:
- * the serial OpenBLAS, the one variant that starts no threads, shares its buffers between the
- * threads of a program without a lock, so that concurrent solves spoil each other. */
+ * the serial OpenBLAS, the one variant that starts no threads, is built without USE_LOCKING: it
+ * shares its buffers between the threads of a program, so that concurrent solves spoil each other.
+ */
 #ifndef KT_MODEL_TILES_H
 #define KT_MODEL_TILES_H
 

@@ -10,7 +10,8 @@
 #include <math.h>
 #include <stddef.h>
 
-#define COUNT_MAX 1000000 /* restarts a day, alpha, top_k: beyond any use */
+#define COUNT_MAX   1000000                   /* restarts a day, alpha, top_k: beyond any use */
+#define TIME_MS_MAX INT64_C(1000000000000000) /* Unix milliseconds: some thirty thousand years */
 
 static enum kt_err check_setting(const char *name, double value, double min, double max,
                                  struct kt_error *error) {
@@ -253,8 +254,36 @@ static enum kt_err check_law_prior(const struct kt_evidence *evidence, struct kt
     return KT_ERR_OK;
 }
 
+/* Times are subtracted from each other: none may be so far away that a difference overflows. */
+static enum kt_err check_times(const struct kt_evidence *evidence, struct kt_error *error) {
+    const struct {
+        const char *name;
+        bool present;
+        int64_t value;
+    } times[] = {
+        {"window_end_ms", true, evidence->window_end_ms},
+        {"last_rescale_ms", KT_HAS(evidence, KT_EVIDENCE_LAST_RESCALE_MS),
+         evidence->last_rescale_ms},
+        {"pending_until_ms", KT_HAS(evidence, KT_EVIDENCE_PENDING_UNTIL_MS),
+         evidence->pending_until_ms},
+        {"running_since_ms", KT_HAS(evidence, KT_EVIDENCE_RUNNING_SINCE_MS),
+         evidence->running_since_ms},
+    };
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        if (times[i].present && (times[i].value < -TIME_MS_MAX || times[i].value > TIME_MS_MAX)) {
+            return kt_fail(error, KT_ERR_INVALID, "%s is %lld, expected -%lld to %lld",
+                           times[i].name, (long long)times[i].value, (long long)TIME_MS_MAX,
+                           (long long)TIME_MS_MAX);
+        }
+    }
+    return KT_ERR_OK;
+}
+
 enum kt_err kt_evidence_check(const struct kt_evidence *evidence, struct kt_error *error) {
     enum kt_err err = check_settings(&evidence->settings, error);
+    if (err == KT_ERR_OK) {
+        err = check_times(evidence, error);
+    }
     if (err != KT_ERR_OK) {
         return err;
     }

@@ -16,7 +16,8 @@
  * or beyond KT_MEASURE_MAX; a share above 1 (up to 2 is taken, because totals and clocks are read
  * at slightly different times); a parallelism or bound outside 1…KT_PARALLELISM_MAX (0 is taken for
  * the parallelism of a window the gate holds: not known); a history that does not ascend; an edge
- * out of range; an enum or a setting out of range; a policy or surrogate that does not exist. */
+ * out of range; an enum or a setting out of range; a policy or surrogate that does not exist; a
+ * time that is no date. */
 KT_MUST_CHECK enum kt_err kt_evidence_check(const struct kt_evidence *evidence,
                                             struct kt_error *error);
 

@@ -3,8 +3,10 @@
 #include "model/operator_fit.h"
 
 #include "model/cbo.h"
+#include "model/evidence_check.h"
 #include "model/scaling_question.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -55,7 +57,7 @@ enum kt_err kt_operator_fit(struct kt_scaling *scaling, const struct kt_evidence
     }
     fit->unit = unit_of(groups, question.count);
     for (size_t g = 0; g < question.count; g++) {
-        groups[g].ability /= fit->unit;
+        groups[g].ability = fmin(fmax(groups[g].ability / fit->unit, DBL_MIN), KT_MEASURE_MAX);
     }
     question.groups = groups;
     enum kt_err err = kt_scaling_fit(scaling, &question, &fit->fit, error);

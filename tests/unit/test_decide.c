@@ -270,6 +270,29 @@ static double law_prior[KT_LAWS];
 SPOIL(spoil_laws, job->evidence.law_prior.items = law_prior; job->evidence.law_prior.count = 2)
 SPOIL(spoil_law, job->evidence.law_prior.items = law_prior; job->evidence.law_prior.count = KT_LAWS;
       law_prior[3] = NAN)
+static struct kt_observation_group group_pair[2];
+static void put_groups(struct kt_test_job *job) {
+    for (size_t g = 0; g < 2; g++) {
+        group_pair[g] = (struct kt_observation_group){.parallelism = 2,
+                                                      .generation = 1,
+                                                      .window_end_ms = (int64_t)g,
+                                                      .observations = 1,
+                                                      .ability = 100,
+                                                      .weight = 1};
+    }
+    job->evidence.operators.items[0].groups.items = group_pair;
+    job->evidence.operators.items[0].groups.count = 2;
+}
+SPOIL(spoil_group_weight, put_groups(job); group_pair[0].weight = NAN)
+SPOIL(spoil_group_time, put_groups(job); group_pair[1].window_end_ms = 0)
+SPOIL(spoil_group_generation, put_groups(job); group_pair[1].generation = 0)
+SPOIL(spoil_now, job->evidence.window_end_ms = INT64_MAX)
+SPOIL(spoil_rescale_time, job->evidence.last_rescale_ms = INT64_MAX;
+      KT_SET(&job->evidence, KT_EVIDENCE_LAST_RESCALE_MS))
+SPOIL(spoil_pending_time, job->evidence.pending_until_ms = INT64_MAX;
+      KT_SET(&job->evidence, KT_EVIDENCE_PENDING_UNTIL_MS))
+SPOIL(spoil_attempt_time, job->evidence.running_since_ms = INT64_MIN;
+      KT_SET(&job->evidence, KT_EVIDENCE_RUNNING_SINCE_MS))
 
 static void evidence_that_is_not_sound_is_refused_by_field(void **state) {
     (void)state;
@@ -295,6 +318,13 @@ static void evidence_that_is_not_sound_is_refused_by_field(void **state) {
         {"gate is -1", spoil_gate},
         {"law_prior has 2 values, expected none or 312", spoil_laws},
         {"law_prior[3] is nan, expected 0 to 1", spoil_law},
+        {"operators[0].groups[0]: parallelism 2", spoil_group_weight},
+        {"operators[0].groups[1] is not the newer one", spoil_group_time},
+        {"operators[0].groups[1] is not the newer one", spoil_group_generation},
+        {"window_end_ms is 9223372036854775807", spoil_now},
+        {"last_rescale_ms is 9223372036854775807", spoil_rescale_time},
+        {"pending_until_ms is 9223372036854775807", spoil_pending_time},
+        {"running_since_ms is -9223372036854775808", spoil_attempt_time},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct kt_test_job job;

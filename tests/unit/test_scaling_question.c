@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What evidence asks the scaling surrogate: the input's keys, and the prior of the laws with and
  * without one of the cluster's others. */
+#include "model/operator_fit.h"
 #include "model/scaling_question.h"
 
 #include <math.h>
@@ -146,6 +147,33 @@ static void the_surrogate_takes_the_prior(void **state) {
     kt_scaling_free(scaling);
 }
 
+static void abilities_worlds_apart_are_fitted_all_the_same(void **state) {
+    struct fixture *f = *state;
+    struct kt_observation_group groups[3];
+    const double abilities[] = {1e-300, 1e18, 500};
+    for (size_t g = 0; g < 3; g++) {
+        groups[g] = (struct kt_observation_group){.parallelism = 2,
+                                                  .window_end_ms = (int64_t)g,
+                                                  .observations = 1,
+                                                  .ability = abilities[g],
+                                                  .weight = 0.5};
+    }
+    f->op.groups.items = groups;
+    f->op.groups.count = 3;
+    struct kt_scaling *scaling = kt_scaling_new(&kt_scaling_model_default);
+    assert_non_null(scaling);
+    for (size_t heaviest = 0; heaviest < 3; heaviest++) {
+        struct kt_operator_fit fit;
+        groups[heaviest].weight = 1;
+        assert_int_equal(kt_operator_fit(scaling, &f->evidence, &f->op, &fit, NULL), KT_ERR_OK);
+        assert_true(fit.fitted);
+        const double keeps_up = kt_scaling_keeps_up(scaling, 4, 100 / fit.unit);
+        assert_true(keeps_up >= 0 && keeps_up <= 1 + 1e-12); /* rounding */
+        groups[heaviest].weight = 0.5;
+    }
+    kt_scaling_free(scaling);
+}
+
 #define T(name) cmocka_unit_test_setup(name, setup)
 
 int main(void) {
@@ -159,6 +187,7 @@ int main(void) {
         T(an_operator_that_shows_enough_itself_asks_nobody),
         T(a_prior_that_leaves_no_law_is_not_used),
         T(the_surrogate_takes_the_prior),
+        T(abilities_worlds_apart_are_fitted_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

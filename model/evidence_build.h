@@ -12,7 +12,8 @@
  * size (at most 24 bytes a point). Small jobs get KT_HISTORY_POINTS_MAX per operator. */
 #define KT_EVIDENCE_POINTS_MAX 8192
 /* The same of observation groups (at most 45 bytes each): both together are less than 600 kB, so
- * that a command of a large job stays below the 1 MB that a broker takes. */
+ * that a command of 600 operators stays below the 1 MB that a broker takes. One that does not goes
+ * out without its evidence. */
 #define KT_EVIDENCE_GROUPS_MAX 8192
 #define KT_EVIDENCE_NAME_BYTES 200 /* longer names of vertices are cut: they are for people */
 

@@ -161,7 +161,7 @@ static enum kt_err on_command(void *ctx, const struct kt_rescale_command *comman
     if (!listener->viewed || evidence->gate != KT_REASON_STEADY) {
         return KT_ERR_OK;
     }
-    for (size_t k = 0; k < evidence->operators.count; k++) {
+    for (size_t k = 0; k < evidence->operators.count && k < command->operators.count; k++) {
         const struct kt_operator_evidence *op = &evidence->operators.items[k];
         const struct kt_operator_decision *decision = &command->operators.items[k];
         const int i = kt_sim_operator_find(listener->view.spec, op->vertex_id);

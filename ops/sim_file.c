@@ -13,7 +13,9 @@
 #define FILE_BYTES_MAX (1 << 20)
 #define RATE_MAX       1e12 /* records/s */
 #define SECONDS_MAX    86400
-#define DEFAULT_MAX    128 /* parallelism: Flink's least default */
+#define DEFAULT_MAX    128  /* parallelism: Flink's least default */
+#define DEFAULT_BUFFER 1000 /* records */
+#define NOT_GIVEN      (-1.0)
 
 /* A vertex in the order of the file, before the graph is known. */
 struct draft {
@@ -400,6 +402,18 @@ static enum kt_err read_part(struct sim_file *file, json_t *root, const char *ke
     return err != KT_ERR_OK ? err : kt_json_scalars(&file->json, object, &place, scalars, to);
 }
 
+/* At most a second of work, as Flink's buffer debloating aims at: slow operators would else hide a
+ * load that they cannot take behind buffers that hold minutes of it. */
+static double default_buffer(const struct kt_sim_spec *spec) {
+    double records = DEFAULT_BUFFER;
+    for (int i = 0; i < spec->count; i++) {
+        if (spec->operators[i].scaled) {
+            records = fmin(records, kt_sim_curve_at(&spec->operators[i].curve, 1));
+        }
+    }
+    return records;
+}
+
 static enum kt_err read_job(struct sim_file *file, json_t *root) {
     struct kt_sim_spec *spec = file->spec;
     enum kt_err err = kt_json_keys(&file->json, root, NULL, job_scalars, job_keys);
@@ -430,13 +444,21 @@ static enum kt_err read_job(struct sim_file *file, json_t *root) {
     if (err == KT_ERR_OK) {
         err = check_upstream(file);
     }
-    return err != KT_ERR_OK ? err : place_vertices(file);
+    if (err == KT_ERR_OK) {
+        err = place_vertices(file);
+    }
+    if (err == KT_ERR_OK && spec->buffer_records < 0.0) {
+        spec->buffer_records = default_buffer(spec);
+    }
+    return err;
 }
 
 enum kt_err kt_sim_file_parse(struct kt_str text, const char *path, struct kt_arena *arena,
                               struct kt_sim_spec *spec, struct kt_error *error) {
-    *spec = (struct kt_sim_spec){
-        .cluster = "simulated", .restart_ms = 60000, .warm_up_factor = 0.5, .buffer_records = 1000};
+    *spec = (struct kt_sim_spec){.cluster = "simulated",
+                                 .restart_ms = 60000,
+                                 .warm_up_factor = 0.5,
+                                 .buffer_records = NOT_GIVEN};
     struct sim_file file = {.json = {path, error},
                             .arena = arena,
                             .spec = spec,

@@ -3,7 +3,7 @@
  *
  *   {"name": "q1", "cluster"?: "simulated", "restart_seconds"?: 60, "max_parallelism"?: 128,
  *    "noise"?: 0, "noise_seconds"?: 60, "warm_up_seconds"?: 0, "warm_up_factor"?: 0.5,
- *    "buffer_records"?: 1000,
+ *    "buffer_records"?: 1000 or what the slowest curve has for one subtask and second,
  *    "sources": [{"id": "source", "unit_rate": 700000, …}],
  *    "operators": [{"id": "mapper", "upstream": ["source"], "keyed"?: false, "curve": CURVE, …}],
  *    "drift"?: {"second": 3600, "factor": 0.8, "ramp_seconds"?: 0},

@@ -50,7 +50,7 @@ static void a_small_file_has_sensible_defaults(void **state) {
     assert_int_equal(spec.count, 2);
     assert_int_equal(spec.restart_ms, 60000);
     equal(spec.noise, 0);
-    assert_true(spec.buffer_records > 0);
+    equal(spec.buffer_records, 1000);
     assert_string_equal(spec.operators[0].id, "source");
     assert_false(spec.operators[0].scaled);
     assert_int_equal(spec.operators[0].max_parallelism, 1);
@@ -109,6 +109,17 @@ static void every_field_is_read(void **state) {
     assert_int_equal(a->curve.plateau, 10);
     equal(kt_sim_curve_at(&a->curve, 2), 5 * 2 / (1 + 0.1 + 0.01 * 2));
     equal(kt_sim_curve_at(&spec.operators[2].curve, 3), 24);
+}
+
+static void buffers_hold_a_second_of_a_slow_operators_work(void **state) {
+    (void)state;
+    struct kt_sim_spec spec;
+    parse("{\"name\": \"slow\", \"sources\": [{\"id\": \"s\", \"unit_rate\": 30}],"
+          " \"operators\": ["
+          "{\"id\": \"a\", \"upstream\": [\"s\"], \"curve\": {\"linear\": 5000}},"
+          "{\"id\": \"b\", \"upstream\": [\"a\"], \"curve\": {\"linear\": 3}}]}",
+          &spec);
+    equal(spec.buffer_records, 3);
 }
 
 static void operators_may_stand_in_any_order(void **state) {
@@ -402,6 +413,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_small_file_has_sensible_defaults),
         TEST(every_field_is_read),
+        TEST(buffers_hold_a_second_of_a_slow_operators_work),
         TEST(operators_may_stand_in_any_order),
         TEST(wrong_files_are_refused_with_the_field),
         TEST(too_many_operators_are_refused),

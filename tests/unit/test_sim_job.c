@@ -205,6 +205,17 @@ static void an_unscaled_source_keeps_its_one_subtask(void **state) {
     kt_sim_job_free(job);
 }
 
+static void a_counter_stays_where_64_bits_end(void **state) {
+    (void)state;
+    struct kt_sim_spec spec = chain();
+    const double rates[KT_SIM_OPERATORS_MAX] = {1e19};
+    spec.metrics.no_lag = false;
+    struct kt_sim_job *job = start(&spec, (int[]){1, 1, 1});
+    kt_sim_job_advance(job, T0_MS + MINUTE_MS, rates);
+    assert_true(event_of(job, "a", 0).pending_records >= 0x1p62);
+    kt_sim_job_free(job);
+}
+
 static void counters_begin_again_with_each_attempt(void **state) {
     (void)state;
     const struct kt_sim_spec spec = chain();
@@ -470,6 +481,7 @@ int main(void) {
         TEST(a_window_measures_the_curve_at_every_parallelism),
         TEST(an_overloaded_job_measures_its_curve_and_the_growth_of_lag),
         TEST(an_unscaled_source_keeps_its_one_subtask),
+        TEST(a_counter_stays_where_64_bits_end),
         TEST(counters_begin_again_with_each_attempt),
         TEST(skew_shows_in_the_busiest_subtask_and_limits_the_operator),
         TEST(noise_has_its_deviation_and_is_independent_per_operator),

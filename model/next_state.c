@@ -137,39 +137,36 @@ enum kt_err kt_next_state(const struct kt_next_input *input, struct kt_job_state
 /* ---- what was learned and decided -------------------------------------------------------------
  */
 
+/* One window more of a ratio; false: nothing is known of it yet. */
+static bool learn_ratio(double numerator, double denominator, double *value, double *base_per_s,
+                        int32_t *windows) {
+    const struct kt_ratio ratio =
+        kt_ratio_learn((struct kt_ratio){*value, *base_per_s, *windows}, numerator, denominator);
+    *value = ratio.value;
+    *base_per_s = ratio.base_per_s;
+    *windows = ratio.windows;
+    return ratio.windows > 0;
+}
+
 void kt_next_learn_ratios(struct kt_evidence *evidence, bool kept_up, struct kt_job_state *next) {
     for (size_t i = 0; i < next->operators.count; i++) {
         struct kt_operator_evidence *op = &evidence->operators.items[i];
         struct kt_operator_state *state = &next->operators.items[i];
         double numerator = 0;
         double denominator = 0;
-        if (kt_demand_selectivity(op, &numerator, &denominator)) {
-            const struct kt_ratio ratio =
-                kt_ratio_learn((struct kt_ratio){state->selectivity, state->selectivity_base_per_s,
-                                                 state->selectivity_windows},
-                               numerator, denominator);
-            state->selectivity = ratio.value;
-            state->selectivity_base_per_s = ratio.base_per_s;
-            state->selectivity_windows = ratio.windows;
-            if (ratio.windows > 0) {
-                KT_SET(state, KT_OPSTATE_SELECTIVITY);
-                op->selectivity = ratio.value;
-                KT_SET(op, KT_OPEV_SELECTIVITY);
-            }
+        if (kt_demand_selectivity(op, &numerator, &denominator) &&
+            learn_ratio(numerator, denominator, &state->selectivity, &state->selectivity_base_per_s,
+                        &state->selectivity_windows)) {
+            KT_SET(state, KT_OPSTATE_SELECTIVITY);
+            op->selectivity = state->selectivity;
+            KT_SET(op, KT_OPEV_SELECTIVITY);
         }
-        if (kept_up && kt_demand_input_ratio(evidence, op, &numerator, &denominator)) {
-            const struct kt_ratio ratio =
-                kt_ratio_learn((struct kt_ratio){state->input_ratio, state->input_ratio_base_per_s,
-                                                 state->input_ratio_windows},
-                               numerator, denominator);
-            state->input_ratio = ratio.value;
-            state->input_ratio_base_per_s = ratio.base_per_s;
-            state->input_ratio_windows = ratio.windows;
-            if (ratio.windows > 0) {
-                KT_SET(state, KT_OPSTATE_INPUT_RATIO);
-                op->input_ratio = ratio.value;
-                KT_SET(op, KT_OPEV_INPUT_RATIO);
-            }
+        if (kept_up && kt_demand_input_ratio(evidence, op, &numerator, &denominator) &&
+            learn_ratio(numerator, denominator, &state->input_ratio, &state->input_ratio_base_per_s,
+                        &state->input_ratio_windows)) {
+            KT_SET(state, KT_OPSTATE_INPUT_RATIO);
+            op->input_ratio = state->input_ratio;
+            KT_SET(op, KT_OPEV_INPUT_RATIO);
         }
     }
 }

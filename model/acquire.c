@@ -13,7 +13,7 @@ static double probability_at(struct kt_scaling *scaling, const struct kt_acquire
     if (q->keep_up == KT_KEEP_UP_KEPT_UP && p == q->present) {
         return 1;
     }
-    const double f = fmin(fmax(kt_scaling_keeps_up(scaling, p, q->lambda), 0), 1); /* rounding */
+    const double f = fmin(fmax(kt_scaling_keeps_up(scaling, p, q->load), 0), 1); /* rounding */
     return q->keep_up == KT_KEEP_UP_FELL_BEHIND && p <= q->present ? fmin(f, BEHIND_MAX) : f;
 }
 
@@ -25,7 +25,7 @@ static int32_t smallest(struct kt_scaling *scaling, const struct kt_acquire_ques
         first = q->present + 1;
     }
     const int32_t p =
-        first <= q->hi ? kt_scaling_smallest(scaling, q->lambda, probability, first, q->hi) : 0;
+        first <= q->hi ? kt_scaling_smallest(scaling, q->load, probability, first, q->hi) : 0;
     if ((p == 0 || p > q->present) && probability_at(scaling, q, q->present) >= probability) {
         return q->present;
     }

@@ -9,10 +9,10 @@
 #include "model/scaling.h"
 
 struct kt_acquire_question {
-    double lambda;   /* to keep up with, > 0, in units of the fit */
-    double unit;     /* of the fit, records/s */
-    int32_t present; /* parallelism that runs now */
-    int32_t lo;      /* allowed range, 1 ≤ lo ≤ hi */
+    struct kt_scaling_load load; /* to keep up with, λ in units of the fit */
+    double unit;                 /* of the fit, records/s */
+    int32_t present;             /* parallelism that runs now */
+    int32_t lo;                  /* allowed range, 1 ≤ lo ≤ hi */
     int32_t hi;
     int32_t tried_max;       /* largest parallelism observed */
     int keep_up;             /* enum kt_keep_up: what counts as proven of `present` */

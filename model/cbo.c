@@ -109,7 +109,7 @@ static double keeps_up(const struct surrogate *f, int32_t p, double lambda) {
         return 1;
     }
     if (f->scaling != NULL) {
-        return kt_scaling_keeps_up(f->scaling, p, lambda / f->unit);
+        return kt_scaling_keeps_up(f->scaling, p, (struct kt_scaling_load){lambda / f->unit, 0});
     }
     double mean = 0;
     double stddev = 0;

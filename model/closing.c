@@ -231,6 +231,9 @@ static enum kt_err learn_and_recall(struct run *run, struct kt_error *error) {
     if (err == KT_ERR_OK && !run->verdict.doubtful) {
         err = learn(run, error);
     }
+    if (err == KT_ERR_OK && !run->verdict.doubtful) {
+        err = kt_next_note_loads(&run->window, &run->evidence, &run->next, error);
+    }
     if (err == KT_ERR_OK) {
         err = recall(run, error);
     }

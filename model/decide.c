@@ -188,8 +188,10 @@ static enum kt_err predict_scaling(struct kt_scaling *scaling, const struct kt_e
         kt_operator_tell_prediction(op, ability * fit.unit, stddev * fit.unit, decision);
     }
     if (err == KT_ERR_OK && fit.fitted && KT_HAS(decision, KT_OPDEC_KEEPS_UP_PROBABILITY)) {
-        const double probability =
-            kt_scaling_keeps_up(scaling, decision->to, decision->lambda / fit.unit);
+        const double probability = kt_scaling_keeps_up(
+            scaling, decision->to,
+            (struct kt_scaling_load){decision->lambda / fit.unit,
+                                     decision->lambda_noise * decision->lambda_noise});
         decision->keeps_up_probability = fmin(fmax(probability, 0), 1); /* rounding */
     }
     return err;

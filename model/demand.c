@@ -4,9 +4,13 @@
 
 #include "model/evidence_check.h"
 #include "model/lag.h"
+#include "model/load_noise.h"
 #include "model/load_state.h"
 
 #include <math.h>
+
+/* In standard deviations of what is not known of the load's level: what makes it another load. */
+#define SHIFT_SDS 3.0
 
 static double pending_of(const struct kt_operator_evidence *op) {
     return KT_HAS(op, KT_OPEV_PENDING_RECORDS) ? op->pending_records : 0;
@@ -185,6 +189,11 @@ static double source_lambda(const struct kt_evidence *evidence,
     return fmin(fmax(op->rate_in_per_s + kt_lag_growth(evidence, op), 0), KT_MEASURE_MAX);
 }
 
+double kt_demand_of_source(const struct kt_evidence *evidence,
+                           const struct kt_operator_evidence *op) {
+    return source_lambda(evidence, op, KT_GUESS_NONE);
+}
+
 /* Records sent per record received. Nothing is known by a window alone in which nothing passed: it
  * may be a burst's turn next. A source passes on what it reads. */
 static double selectivity_of(const struct kt_operator_evidence *op) {
@@ -331,10 +340,58 @@ enum kt_err kt_demand_guess(const struct kt_evidence *evidence, const struct kt_
     return KT_ERR_OK;
 }
 
+/* ---- level and noise of the load --------------------------------------------------------------
+ */
+
+static struct kt_load_noise noise_of(const struct kt_evidence *evidence,
+                                     const struct kt_operator_evidence *op) {
+    return kt_load_noise_of(op->loads_per_s.items, op->loads_per_s.count,
+                            evidence->settings.load_change, evidence->settings.keep_up_tolerance);
+}
+
+enum kt_err kt_demand_level(const struct kt_evidence *evidence, const struct kt_topology *topology,
+                            struct kt_arena *arena, double *lambda, double **noise,
+                            struct kt_error *error) {
+    double *factor = kt_arena_array(arena, topology->count, sizeof *factor);
+    *noise = kt_arena_array(arena, topology->count, sizeof **noise);
+    if (factor == NULL || *noise == NULL) {
+        return kt_fail(error, KT_ERR_LIMIT, "no memory for the demand of %zu operators",
+                       topology->count);
+    }
+    bool fluctuates = false;
+    for (size_t i = 0; i < topology->count; i++) {
+        const struct kt_operator_evidence *op = &topology->operators[i];
+        factor[i] = 1;
+        (*noise)[i] = 0;
+        if (!op->is_source || !(lambda[i] > 0)) {
+            continue;
+        }
+        const struct kt_load_noise load = noise_of(evidence, op);
+        if (load.sigma > 0) {
+            factor[i] = load.level / lambda[i];
+            (*noise)[i] = load.sigma;
+            fluctuates = true;
+        }
+    }
+    if (!fluctuates) {
+        return KT_ERR_OK;
+    }
+    kt_topology_carry(topology, factor);
+    kt_topology_carry(topology, *noise);
+    for (size_t i = 0; i < topology->count; i++) {
+        if (lambda[i] >= 0) {
+            lambda[i] = fmin(lambda[i] * factor[i], KT_MEASURE_MAX);
+        }
+    }
+    return KT_ERR_OK;
+}
+
 static bool differs(const struct kt_evidence *evidence, const struct kt_operator_evidence *op,
                     double lambda) {
+    const double unsure = SHIFT_SDS * noise_of(evidence, op).level_sd;
     return !KT_HAS(op, KT_OPEV_LAMBDA_DECIDED) ||
-           fabs(lambda - op->lambda_decided) > evidence->settings.load_change * op->lambda_decided;
+           fabs(lambda - op->lambda_decided) >
+               fmax(evidence->settings.load_change, unsure) * op->lambda_decided;
 }
 
 bool kt_demand_is_new(const struct kt_evidence *evidence,

@@ -78,6 +78,18 @@ KT_MUST_CHECK enum kt_err kt_demand_guess(const struct kt_evidence *evidence,
                                           struct kt_arena *arena, double **lambda, bool *complete,
                                           struct kt_error *error);
 
+/* λ of a source; unknown where it is held back and says nothing of what waits. */
+double kt_demand_of_source(const struct kt_evidence *evidence,
+                           const struct kt_operator_evidence *op);
+
+/* From λ in this window to the level that it fluctuates around (model/load_noise.h), carried down
+ * from the sources like λ itself; *noise: σ per operator, that of the sources above it, at joins
+ * their mean. Where no load fluctuates λ stays as it is, to the bit. */
+KT_MUST_CHECK enum kt_err kt_demand_level(const struct kt_evidence *evidence,
+                                          const struct kt_topology *topology,
+                                          struct kt_arena *arena, double *lambda, double **noise,
+                                          struct kt_error *error);
+
 /* Whether some vertex says that it is backpressured for backpressure_threshold of the time. */
 bool kt_demand_is_hidden(const struct kt_evidence *evidence);
 

@@ -161,6 +161,8 @@ static void copy_state(const struct kt_operator_state *state, struct kt_operator
     }
     op->change_points_ms.items = state->change_points_ms.items;
     op->change_points_ms.count = state->change_points_ms.count;
+    op->loads_per_s.items = state->loads_per_s.items;
+    op->loads_per_s.count = state->loads_per_s.count;
 }
 
 static void fill_operator(const struct kt_evidence_input *input, size_t i,

@@ -179,6 +179,13 @@ static enum kt_err check_groups(const struct kt_operator_evidence *op, size_t i,
                            "operators[%zu].change_points_ms[%zu] is not the later one", i, c);
         }
     }
+    for (size_t l = 0; l < op->loads_per_s.count; l++) {
+        if (!(op->loads_per_s.items[l] >= 0 && op->loads_per_s.items[l] <= KT_MEASURE_MAX)) {
+            return kt_fail(error, KT_ERR_INVALID,
+                           "operators[%zu].loads_per_s[%zu] is %g, expected at least 0", i, l,
+                           op->loads_per_s.items[l]);
+        }
+    }
     if (op->keep_up < 0 || op->keep_up > KT_KEEP_UP_FELL_BEHIND) {
         return kt_fail(error, KT_ERR_INVALID, "operators[%zu].keep_up is %d, which is no symbol", i,
                        op->keep_up);

@@ -71,12 +71,16 @@ static size_t count_at_risk(const struct kt_evidence *evidence, const double *la
 
 /* What the window's proof is worth: it is one about the speed of a minute, which errs by the noise
  * like everything that was measured in it. Where the margin is within that, the observation itself,
- * among the others, says more than its sign. */
+ * among the others, says more than its sign. And it is one about the load of that minute: to keep
+ * up with λ the operator would have been busy for λ / rate times as long. */
 static int proof(const struct kt_operator_evidence *op, double lambda, double noise) {
     const double margin = PROOF_MARGIN * noise;
     const double busy = KT_HAS(op, KT_OPEV_BUSY_MAX) ? fmax(op->busy, op->busy_max) : op->busy;
+    const double at_lambda = op->rate_in_per_s > 0 && op->rate_in_per_s < lambda
+                                 ? busy * lambda / op->rate_in_per_s
+                                 : busy;
     if ((op->keep_up == KT_KEEP_UP_FELL_BEHIND && op->rate_in_per_s > lambda * (1 - margin)) ||
-        (op->keep_up == KT_KEEP_UP_KEPT_UP && busy > 1 - margin)) {
+        (op->keep_up == KT_KEEP_UP_KEPT_UP && at_lambda > 1 - margin)) {
         return KT_KEEP_UP_UNKNOWN;
     }
     return op->keep_up;
@@ -104,7 +108,7 @@ static enum kt_err ask(const struct kt_policy_input *input, size_t i, double lam
         return err;
     }
     const struct kt_acquire_question question = {
-        .lambda = lambda / fit.unit,
+        .load = {lambda / fit.unit, decision->lambda_noise * decision->lambda_noise},
         .unit = fit.unit,
         .present = op->parallelism,
         .lo = range.lo,
@@ -128,9 +132,10 @@ static void take(const struct kt_operator_evidence *op, const struct kt_acquire_
     kt_operator_tell_prediction(op, option->ability, option->stddev, decision);
 }
 
-/* What the surrogate says of every operator at its λ. */
+/* What the surrogate says of every operator at its λ. noise: of the loads (kt_demand_level), NULL:
+ * none. */
 static enum kt_err ask_all(const struct kt_policy_input *input, const double *lambda,
-                           struct kt_policy_output *output, struct proposal *p,
+                           const double *noise, struct kt_policy_output *output, struct proposal *p,
                            struct kt_error *error) {
     const struct kt_evidence *evidence = input->evidence;
     *p = (struct proposal){.input = input,
@@ -151,6 +156,10 @@ static enum kt_err ask_all(const struct kt_policy_input *input, const double *la
         if (lambda[i] >= 0) {
             decision->lambda = lambda[i];
             KT_SET(decision, KT_OPDEC_LAMBDA);
+        }
+        if (noise != NULL && noise[i] > 0) {
+            decision->lambda_noise = noise[i];
+            KT_SET(decision, KT_OPDEC_LAMBDA_NOISE);
         }
         if (!is_scalable(&evidence->operators.items[i], lambda[i])) {
             continue;
@@ -453,7 +462,7 @@ static enum kt_err try_guess(const struct kt_policy_input *input, enum kt_guess 
     if (err != KT_ERR_OK || !complete) {
         return err;
     }
-    err = ask_all(input, lambda, output, &proposal, error);
+    err = ask_all(input, lambda, NULL, output, &proposal, error);
     if (err != KT_ERR_OK || proposal.under < 0 || raise(&proposal) == 0) {
         return err;
     }
@@ -504,8 +513,13 @@ static enum kt_err propose(const struct kt_policy_input *input, struct kt_policy
         return input->load->state == KT_STATE_UNDER ? lead_out(input, output, error)
                                                     : kt_big_small(input, optimum, output, error);
     }
+    double *noise = NULL;
+    err = kt_demand_level(input->evidence, input->topology, input->arena, lambda, &noise, error);
+    if (err != KT_ERR_OK) {
+        return err;
+    }
     struct proposal proposal;
-    err = ask_all(input, lambda, output, &proposal, error);
+    err = ask_all(input, lambda, noise, output, &proposal, error);
     if (err != KT_ERR_OK) {
         return err;
     }

@@ -189,6 +189,33 @@ enum kt_err kt_next_learn_lag(const struct kt_next_input *input, const struct kt
     return KT_ERR_OK;
 }
 
+enum kt_err kt_next_note_loads(const struct kt_next_input *input, struct kt_evidence *evidence,
+                               struct kt_job_state *next, struct kt_error *error) {
+    for (size_t i = 0; i < next->operators.count; i++) {
+        struct kt_operator_evidence *op = &evidence->operators.items[i];
+        struct kt_operator_state *state = &next->operators.items[i];
+        const double lambda = op->is_source ? kt_demand_of_source(evidence, op) : KT_DEMAND_UNKNOWN;
+        if (!(lambda > 0)) {
+            continue;
+        }
+        const size_t old = state->loads_per_s.count;
+        const size_t begin = old < KT_LOADS_MAX ? 0 : old - KT_LOADS_MAX + 1;
+        double *items = kt_arena_array(input->arena, old - begin + 1, sizeof *items);
+        if (items == NULL) {
+            return no_memory(error);
+        }
+        for (size_t l = begin; l < old; l++) {
+            items[l - begin] = state->loads_per_s.items[l];
+        }
+        items[old - begin] = lambda;
+        state->loads_per_s.items = items;
+        state->loads_per_s.count = old - begin + 1;
+        op->loads_per_s.items = items;
+        op->loads_per_s.count = state->loads_per_s.count;
+    }
+    return KT_ERR_OK;
+}
+
 /* This window begins a new level: at most KT_CHANGE_POINTS_MAX are remembered, the newest ones. */
 static enum kt_err add_change_point(const struct kt_next_input *input,
                                     struct kt_operator_state *state, struct kt_error *error) {

@@ -45,6 +45,12 @@ KT_MUST_CHECK enum kt_err kt_next_learn_lag(const struct kt_next_input *input,
                                             const struct kt_evidence *evidence,
                                             struct kt_job_state *next, struct kt_error *error);
 
+/* Remembers the load of every source in a valid window, as far as it is known; the evidence gets
+ * it, too. KT_ERR_NOMEM. */
+KT_MUST_CHECK enum kt_err kt_next_note_loads(const struct kt_next_input *input,
+                                             struct kt_evidence *evidence,
+                                             struct kt_job_state *next, struct kt_error *error);
+
 /* Remembers what a decision says of the operators: change points, and the load that was decided
  * on, if it is another one (kt_demand_is_new) and the decision is a RESCALE or that what runs is
  * the answer. The state must be that of a valid window. KT_ERR_NOMEM. */

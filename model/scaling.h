@@ -73,16 +73,23 @@ KT_MUST_CHECK enum kt_err kt_scaling_fit(struct kt_scaling *scaling,
                                          const struct kt_scaling_question *question,
                                          struct kt_scaling_fit *fit, struct kt_error *error);
 
-/* After a fit. F(p) = Σ w Φ((μ(p) + ln p − ln λ) / √v(p)): the probability that parallelism p ≥ 1
- * keeps up with λ > 0 records/s, by the observations alone. Remembered until λ or the fit
- * changes. */
-double kt_scaling_keeps_up(struct kt_scaling *scaling, int32_t parallelism, double lambda);
+/* A load to keep up with. */
+struct kt_scaling_load {
+    double lambda;   /* records/s, > 0 */
+    double variance; /* of ln λ, ≥ 0: 0 where it is known and constant */
+};
+
+/* After a fit. F(p) = Σ w Φ((μ(p) + ln p − ln λ) / √(v(p) + variance)): the probability that
+ * parallelism p ≥ 1 keeps up with a load, by the observations alone. Remembered until load or fit
+ * change. */
+double kt_scaling_keeps_up(struct kt_scaling *scaling, int32_t parallelism,
+                           struct kt_scaling_load load);
 
 /* The smallest p of first…last with F(p) ≥ probability; 0: none. first ≥ 1. Up to 512 every p is
  * looked at; beyond, where p and p + p/256 hardly differ, such steps and a bisection of the one
  * that succeeds. */
-int32_t kt_scaling_smallest(struct kt_scaling *scaling, double lambda, double probability,
-                            int32_t first, int32_t last);
+int32_t kt_scaling_smallest(struct kt_scaling *scaling, struct kt_scaling_load load,
+                            double probability, int32_t first, int32_t last);
 
 /* After a fit: E[PA(p)] and its standard deviation, records/s over all subtasks. A component counts
  * with its median m = p exp(min(μ(p), μ(1) + 1)), which no superlinear extrapolation runs away

@@ -121,7 +121,7 @@ struct kt_scaling {
 
     /* Prediction. */
     bool first_known;
-    double lambda;
+    struct kt_scaling_load load;
     uint64_t stamp;      /* of (fit, λ) */
     uint64_t mean_stamp; /* of the fit */
     struct memo keeps_up[MEMO];

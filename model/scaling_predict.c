@@ -140,6 +140,7 @@ static void predict(struct kt_scaling *scaling, const int32_t *parallelism, size
 
 struct keeping_up {
     double ln_lambda;
+    double load_variance;
     double sum[BLOCK];
 };
 
@@ -147,7 +148,7 @@ static void take_keeping_up(struct kt_scaling *scaling, const struct view *view,
     struct keeping_up *keeping = ctx;
     const struct part *part = view->part;
     const double room = scaling->block.ln_p[view->w] - keeping->ln_lambda;
-    const double per_sd = 1 / sqrt(view->variance);
+    const double per_sd = 1 / sqrt(view->variance + keeping->load_variance);
     double sum = 0;
     for (size_t c = 0; c < part->count; c++) {
         const double z = (mu_of(view, c) + room) * per_sd;
@@ -249,7 +250,8 @@ typedef void evaluate_fn(struct kt_scaling *scaling, const int32_t *parallelism,
 
 static void evaluate_keeps_up(struct kt_scaling *scaling, const int32_t *parallelism, size_t count,
                               double *value) {
-    struct keeping_up keeping = {.ln_lambda = log(scaling->lambda)};
+    struct keeping_up keeping = {.ln_lambda = log(scaling->load.lambda),
+                                 .load_variance = scaling->load.variance};
     predict(scaling, parallelism, count, take_keeping_up, &keeping);
     for (size_t w = 0; w < count; w++) {
         value[w] = keeping.sum[w] / scaling->total;
@@ -344,22 +346,23 @@ static int32_t smallest_of(struct kt_scaling *scaling, const struct scan *scan, 
     return 0;
 }
 
-static struct scan scan_keeps_up(struct kt_scaling *scaling, double lambda) {
-    if (lambda != scaling->lambda) {
-        scaling->lambda = lambda;
+static struct scan scan_keeps_up(struct kt_scaling *scaling, struct kt_scaling_load load) {
+    if (load.lambda != scaling->load.lambda || load.variance != scaling->load.variance) {
+        scaling->load = load;
         scaling->stamp++;
     }
     return (struct scan){evaluate_keeps_up, scaling->keeps_up, scaling->stamp};
 }
 
-double kt_scaling_keeps_up(struct kt_scaling *scaling, int32_t parallelism, double lambda) {
-    const struct scan scan = scan_keeps_up(scaling, lambda);
+double kt_scaling_keeps_up(struct kt_scaling *scaling, int32_t parallelism,
+                           struct kt_scaling_load load) {
+    const struct scan scan = scan_keeps_up(scaling, load);
     return scaling->n > 0 ? value_at(scaling, &scan, parallelism, 1, parallelism) : 0;
 }
 
-int32_t kt_scaling_smallest(struct kt_scaling *scaling, double lambda, double probability,
-                            int32_t first, int32_t last) {
-    const struct scan scan = scan_keeps_up(scaling, lambda);
+int32_t kt_scaling_smallest(struct kt_scaling *scaling, struct kt_scaling_load load,
+                            double probability, int32_t first, int32_t last) {
+    const struct scan scan = scan_keeps_up(scaling, load);
     return scaling->n > 0 ? smallest_of(scaling, &scan, probability, first, last) : 0;
 }
 

@@ -145,7 +145,8 @@ static enum kt_err ask(struct listener *listener, int i, const struct kt_evidenc
         const bool kept_up_true = truth >= view->lambda[i];
         const enum kt_sim_distance distance = distance_of(op, p);
         count(&listener->sums->of[KT_SIM_ASKED_SCALING][distance],
-              kt_scaling_keeps_up(listener->scaling, p, lambda), kept_up, kept_up_true);
+              kt_scaling_keeps_up(listener->scaling, p, (struct kt_scaling_load){lambda, 0}),
+              kept_up, kept_up_true);
         count(&listener->sums->of[KT_SIM_ASKED_RBF][distance],
               rbf_keeps_up(listener->gp, p, lambda), kept_up, kept_up_true);
     }

@@ -142,17 +142,17 @@ static enum kt_err solve_kontune(const struct kt_suggest_operator *question,
         tried_max =
             table->points[i].parallelism > tried_max ? table->points[i].parallelism : tried_max;
     }
-    const struct kt_acquire_question asked = {.lambda = fmax(question->rate / fit.unit, RATE_LEAST),
-                                              .unit = fit.unit,
-                                              .present = question->current,
-                                              .lo = 1,
-                                              .hi = question->max_parallelism,
-                                              .tried_max = tried_max,
-                                              .keep_up = KT_KEEP_UP_UNKNOWN,
-                                              .probability = evidence.settings.keep_up_probability,
-                                              .trim_probability =
-                                                  evidence.settings.trim_probability,
-                                              .gain_min = evidence.settings.gain_min};
+    const struct kt_acquire_question asked = {
+        .load = {fmax(question->rate / fit.unit, RATE_LEAST), 0},
+        .unit = fit.unit,
+        .present = question->current,
+        .lo = 1,
+        .hi = question->max_parallelism,
+        .tried_max = tried_max,
+        .keep_up = KT_KEEP_UP_UNKNOWN,
+        .probability = evidence.settings.keep_up_probability,
+        .trim_probability = evidence.settings.trim_probability,
+        .gain_min = evidence.settings.gain_min};
     const struct kt_acquire_answer answer = kt_acquire(scaling, &asked);
     const bool moves = answer.under || answer.target.parallelism < question->current;
     const struct kt_acquire_option *option = moves ? &answer.target : &answer.present;
@@ -193,8 +193,9 @@ static enum kt_err solve(const struct kt_suggest_operator *question, struct kt_s
                            &answer->predicted_stddev);
         answer->predicted_ability *= unit;
         answer->predicted_stddev *= unit;
-        answer->keeps_up = kt_scaling_keeps_up(scaling, answer->parallelism,
-                                               fmax(question->rate / unit, RATE_LEAST));
+        answer->keeps_up = kt_scaling_keeps_up(
+            scaling, answer->parallelism,
+            (struct kt_scaling_load){fmax(question->rate / unit, RATE_LEAST), 0});
     }
     kt_scaling_free(scaling);
     return err;

@@ -98,6 +98,7 @@ static const struct kt_field fields_operator[] = {
     [KT_OPEV_CHANGE_POINTS_MS] = KT_FIELD_ARRAY(S, change_points_ms, LONG, KT_CHANGE_POINTS_MAX),
     [KT_OPEV_LAMBDA_PEAK] = KT_FIELD_NULLABLE(S, lambda_peak, DOUBLE),
     [KT_OPEV_LAG_GAIN] = KT_FIELD_NULLABLE(S, lag_gain, DOUBLE),
+    [KT_OPEV_LOADS] = KT_FIELD_ARRAY(S, loads_per_s, DOUBLE, KT_LOADS_MAX),
 };
 #undef S
 _Static_assert(sizeof fields_operator / sizeof fields_operator[0] == KT_OPEV_FIELDS,

@@ -13,6 +13,7 @@
 #define KT_RESTARTS_MAX       256  /* remembered restarts of one day */
 #define KT_GROUPS_MAX         60   /* observation groups of one operator that evidence carries */
 #define KT_CHANGE_POINTS_MAX  16   /* remembered changes of one operator's level */
+#define KT_LOADS_MAX          32   /* newest windows of which a source's load is remembered */
 #define KT_LAW_PRIOR_MAX      1024 /* scalability laws of any library (model/laws.h) */
 
 /* The settings that a decision obeys. */
@@ -105,6 +106,7 @@ enum kt_operator_evidence_field {
     KT_OPEV_CHANGE_POINTS_MS,
     KT_OPEV_LAMBDA_PEAK,
     KT_OPEV_LAG_GAIN,
+    KT_OPEV_LOADS,
     KT_OPEV_FIELDS
 };
 struct kt_operator_evidence {
@@ -142,6 +144,8 @@ struct kt_operator_evidence {
     double lambda_peak;                 /* nullable: the largest λ that showed, forgotten slowly */
     double lag_gain; /* nullable: of a source, learned: its backlog grows by so many records per
                         record of reported growth */
+    KT_ARRAY(double)
+    loads_per_s; /* of a source: λ in the newest valid windows, oldest first, this one's last */
 };
 
 enum kt_evidence_field {

@@ -30,6 +30,7 @@ static const struct kt_field fields_operator[] = {
     [KT_OPDEC_TO] = KT_FIELD(S, to, INT),
     [KT_OPDEC_METHOD] = KT_FIELD_ENUM(S, method, kt_method_type),
     [KT_OPDEC_LAMBDA] = KT_FIELD_NULLABLE(S, lambda, DOUBLE),
+    [KT_OPDEC_LAMBDA_NOISE] = KT_FIELD_NULLABLE(S, lambda_noise, DOUBLE),
     [KT_OPDEC_PREDICTED_ABILITY] = KT_FIELD_NULLABLE(S, predicted_ability, DOUBLE),
     [KT_OPDEC_PREDICTED_STDDEV] = KT_FIELD_NULLABLE(S, predicted_stddev, DOUBLE),
     [KT_OPDEC_NEAREST_OBSERVED] = KT_FIELD_NULLABLE(S, nearest_observed, INT),

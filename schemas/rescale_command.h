@@ -38,6 +38,7 @@ enum kt_operator_decision_field {
     KT_OPDEC_TO,
     KT_OPDEC_METHOD,
     KT_OPDEC_LAMBDA,
+    KT_OPDEC_LAMBDA_NOISE,
     KT_OPDEC_PREDICTED_ABILITY,
     KT_OPDEC_PREDICTED_STDDEV,
     KT_OPDEC_NEAREST_OBSERVED,
@@ -55,6 +56,7 @@ struct kt_operator_decision {
     int32_t to;
     int method;                        /* enum kt_method */
     double lambda;                     /* nullable: records/s that must be kept up with */
+    double lambda_noise;               /* nullable: sd of ln λ from window to window, > 0 */
     double predicted_ability;          /* nullable: records/s at `to` */
     double predicted_stddev;           /* nullable */
     int32_t nearest_observed;          /* nullable: observed parallelism nearest to the answer */

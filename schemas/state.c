@@ -30,6 +30,7 @@ static const struct kt_field fields_operator_state[] = {
     [KT_OPSTATE_LAG_GROWTH] = KT_FIELD(S, lag_growth_per_s, DOUBLE),
     [KT_OPSTATE_LAG_GENERATION] = KT_FIELD(S, lag_generation, LONG),
     [KT_OPSTATE_LAG_END_MS] = KT_FIELD(S, lag_end_ms, LONG),
+    [KT_OPSTATE_LOADS] = KT_FIELD_ARRAY(S, loads_per_s, DOUBLE, KT_LOADS_MAX),
 };
 #undef S
 _Static_assert(sizeof fields_operator_state / sizeof fields_operator_state[0] == KT_OPSTATE_FIELDS,

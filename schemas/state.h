@@ -30,6 +30,7 @@ enum kt_operator_state_field {
     KT_OPSTATE_LAG_GROWTH,
     KT_OPSTATE_LAG_GENERATION,
     KT_OPSTATE_LAG_END_MS,
+    KT_OPSTATE_LOADS,
     KT_OPSTATE_FIELDS
 };
 struct kt_operator_state {
@@ -57,6 +58,7 @@ struct kt_operator_state {
     double lag_growth_per_s; /* reported in it, records/s */
     int64_t lag_generation;  /* of it */
     int64_t lag_end_ms;      /* its end */
+    KT_ARRAY(double) loads_per_s; /* of a source: λ in the newest valid windows, oldest first */
 };
 
 struct kt_target {

@@ -108,8 +108,10 @@ static bool decide(struct kt_scaling *scaling, const struct history *history, bo
     }
     *fit_ns += cpu_ns() - start;
     double lambda = reachable ? history->lambda : history->beyond;
-    int32_t p = kt_scaling_smallest(scaling, lambda, .7, 1, PARALLELISM_MAX);
-    int32_t trimmed = kt_scaling_smallest(scaling, lambda, .9, 1, PARALLELISM_MAX);
+    int32_t p =
+        kt_scaling_smallest(scaling, (struct kt_scaling_load){lambda, 0}, .7, 1, PARALLELISM_MAX);
+    int32_t trimmed =
+        kt_scaling_smallest(scaling, (struct kt_scaling_load){lambda, 0}, .9, 1, PARALLELISM_MAX);
     if ((p > 0) != reachable || trimmed < p) {
         return false;
     }

@@ -337,7 +337,8 @@ static int32_t slow_cei(const struct kt_cbo_question *q) {
         const double lambda = p < q->present ? q->lambda_lower : q->lambda;
         double probability = 0;
         if (q->scaling != NULL) {
-            probability = kt_scaling_keeps_up(q->scaling, p, lambda / q->scaling_unit);
+            probability = kt_scaling_keeps_up(
+                q->scaling, p, (struct kt_scaling_load){lambda / q->scaling_unit, 0});
         } else {
             double mean = 0;
             double stddev = 0;

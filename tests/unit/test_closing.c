@@ -264,6 +264,20 @@ static void the_largest_load_that_showed_fades_slowly(void **state) {
     assert_float_equal(source->lambda_peak, 1000, 1); /* 600 / 43200 a minute */
 }
 
+static void the_newest_loads_of_a_source_are_remembered(void **state) {
+    struct fixture *f = *state;
+    run_minutes(f, 3);
+    struct kt_job_state s = job_state(f);
+    assert_int_equal(s.operators.items[0].loads_per_s.count, 3);
+    assert_int_equal(s.operators.items[1].loads_per_s.count, 0); /* no source */
+    for (size_t i = 0; i < 3; i++) {
+        assert_float_equal(s.operators.items[0].loads_per_s.items[i], 1000, 5);
+    }
+    run_minutes(f, KT_LOADS_MAX);
+    s = job_state(f);
+    assert_int_equal(s.operators.items[0].loads_per_s.count, KT_LOADS_MAX);
+}
+
 static void what_was_learned_of_an_operator_outlives_a_resubmission(void **state) {
     struct fixture *f = *state;
     f->job.vertices[1].parallelism = 4; /* far more than it needs: it is lowered */
@@ -676,6 +690,7 @@ int main(void) {
         T(ratios_are_learned_as_far_as_a_window_shows_them),
         T(an_own_rescale_teaches_the_gain_of_the_backlog),
         T(the_largest_load_that_showed_fades_slowly),
+        T(the_newest_loads_of_a_source_are_remembered),
         T(what_was_learned_of_an_operator_outlives_a_resubmission),
         T(a_load_that_never_stops_changing_is_decided_after_two_windows),
         T(a_command_that_was_carried_out_is_no_longer_pending),

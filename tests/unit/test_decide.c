@@ -367,6 +367,12 @@ static void random_operator(struct kt_test_job *job, size_t i, uint64_t *seed) {
         op->lambda_decided = 1000 * uniform(seed);
         KT_SET(op, KT_OPEV_LAMBDA_DECIDED);
     }
+    static double loads[KT_LOADS_MAX];
+    op->loads_per_s.items = loads;
+    op->loads_per_s.count = (size_t)below(seed, KT_LOADS_MAX + 1);
+    for (size_t l = 0; l < op->loads_per_s.count; l++) {
+        loads[l] = wild_rate(seed);
+    }
     op->min_allowed = 1 + below(seed, 10);
     op->max_allowed = 1 + below(seed, 200);
     if (below(seed, 5) > 0) {

@@ -306,6 +306,51 @@ static void a_load_is_another_one_when_a_source_says_so(void **state) {
     assert_true(kt_demand_is_new(&f->job.evidence, decisions, 3)); /* no source: any operator */
 }
 
+static double *level(struct fixture *f, double **noise) {
+    struct kt_topology topology;
+    double *lambda = NULL;
+    bool complete = false;
+    assert_int_equal(kt_topology_build(&f->job.evidence, &f->arena, &topology, NULL), KT_ERR_OK);
+    assert_int_equal(
+        kt_demand_from_sources(&f->job.evidence, &topology, &f->arena, &lambda, &complete, NULL),
+        KT_ERR_OK);
+    assert_int_equal(kt_demand_level(&f->job.evidence, &topology, &f->arena, lambda, noise, NULL),
+                     KT_ERR_OK);
+    return lambda;
+}
+
+static void the_level_of_a_load_is_carried_down_with_its_noise(void **state) {
+    struct fixture *f = *state;
+    static double loads[] = {930, 1080, 1120, 900, 1010, 1090, 940, 890, 1100, 980, 1060, 1000};
+    double *noise = NULL;
+    assert_lambda(level(f, &noise), 1000, 1000, 500);
+    assert_true(noise[0] == 0 && noise[1] == 0 && noise[2] == 0);
+    f->job.operators[0].loads_per_s.items = loads;
+    f->job.operators[0].loads_per_s.count = sizeof loads / sizeof loads[0];
+    const double *lambda = level(f, &noise);
+    assert_near(lambda[0], 1020, 40);
+    assert_lambda(lambda, lambda[0], lambda[0], lambda[0] / 2);
+    assert_near(noise[0], 0.09, 0.04);
+    assert_true(noise[1] == noise[0] && noise[2] == noise[0]);
+}
+
+/* The same difference, of a load that holds still and of one that fluctuates. */
+static void a_fluctuation_is_not_another_load(void **state) {
+    struct fixture *f = *state;
+    static double loads[] = {800,  1250, 900, 1200, 850,  1300, 950, 780,
+                             1220, 1000, 810, 1190, 1260, 870,  1100};
+    struct kt_operator_decision decisions[3] = {{.lambda = 1100}};
+    KT_SET(&decisions[0], KT_OPDEC_LAMBDA);
+    f->job.operators[0].lambda_decided = 1000;
+    KT_SET(&f->job.operators[0], KT_OPEV_LAMBDA_DECIDED);
+    assert_true(kt_demand_is_new(&f->job.evidence, decisions, 3));
+    f->job.operators[0].loads_per_s.items = loads;
+    f->job.operators[0].loads_per_s.count = sizeof loads / sizeof loads[0];
+    assert_false(kt_demand_is_new(&f->job.evidence, decisions, 3));
+    decisions[0].lambda = 1600;
+    assert_true(kt_demand_is_new(&f->job.evidence, decisions, 3));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -331,6 +376,8 @@ int main(void) {
         T(old_windows_are_forgotten),
         T(what_is_no_ratio_teaches_nothing),
         T(a_load_is_another_one_when_a_source_says_so),
+        T(the_level_of_a_load_is_carried_down_with_its_noise),
+        T(a_fluctuation_is_not_another_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

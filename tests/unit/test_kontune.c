@@ -304,6 +304,41 @@ static void who_falls_behind_takes_the_others_along(void **state) {
     assert_true(kt_test_says(&decision, "with a probability of"));
 }
 
+/* Fourteen minutes of 1000 ± 100 records/s, and one of 1150, for which five subtasks of 210 are
+ * too few. */
+static void one_high_minute_of_a_load_that_fluctuates_costs_no_restart(void **state) {
+    (void)state;
+    static struct kt_test_job job;
+    static double loads[] = {930,  1080, 1120, 900, 1010, 1090, 940, 890,
+                             1100, 980,  1060, 910, 1070, 950,  1150};
+    chain(&job, (double[]){210, 210, 210, 210}, (int32_t[]){6, 5, 6, 6}, false);
+    for (size_t i = 0; i < 4; i++) {
+        kt_test_job_measure(&job, i, 1150, fmin(1150 / (210.0 * job.operators[i].parallelism), 1));
+        job.operators[i].keep_up = KT_KEEP_UP_UNKNOWN;
+    }
+    struct kt_decision decision = kt_test_decide(&job.evidence);
+    assert_int_equal(decision.kind, KT_COMMAND_RESCALE);
+    assert_near(decision.operators.items[1].lambda, 1150, 1e-9);
+    assert_false(KT_HAS(&decision.operators.items[1], KT_OPDEC_LAMBDA_NOISE));
+    job.operators[0].loads_per_s.items = loads;
+    job.operators[0].loads_per_s.count = sizeof loads / sizeof loads[0];
+    decision = kt_test_decide(&job.evidence);
+    assert_int_equal(decision.reason, KT_REASON_STEADY);
+    for (size_t i = 0; i < 4; i++) {
+        assert_near(decision.operators.items[i].lambda, 1010, 50);
+        assert_near(decision.operators.items[i].lambda_noise, 0.09, 0.04);
+    }
+    assert_true(decision.operators.items[1].keeps_up_probability < 0.9);
+    loads[sizeof loads / sizeof loads[0] - 1] = 2000; /* a shift is one */
+    for (size_t i = 0; i < 4; i++) {
+        kt_test_job_measure(&job, i, 2000, 1);
+    }
+    decision = kt_test_decide(&job.evidence);
+    assert_int_equal(decision.kind, KT_COMMAND_RESCALE);
+    assert_near(decision.operators.items[1].lambda, 2000, 1e-9);
+    assert_true(decision.operators.items[1].to > 2000 / 210.0 * 1.05); /* room for its noise */
+}
+
 static void another_load_is_taken_back_freely_the_same_only_if_it_pays(void **state) {
     (void)state;
     static struct kt_test_job job;
@@ -474,6 +509,7 @@ int main(void) {
         cmocka_unit_test(a_limit_is_called_one_with_vertex_and_numbers),
         cmocka_unit_test(an_observation_that_leaves_the_level_is_a_change_point),
         cmocka_unit_test(who_falls_behind_takes_the_others_along),
+        cmocka_unit_test(one_high_minute_of_a_load_that_fluctuates_costs_no_restart),
         cmocka_unit_test(another_load_is_taken_back_freely_the_same_only_if_it_pays),
         cmocka_unit_test(pins_ranges_and_operators_without_measures_are_obeyed),
         cmocka_unit_test(what_a_limit_moves_is_predicted_by_the_surrogate),

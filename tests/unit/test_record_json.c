@@ -345,14 +345,14 @@ static void doubles_that_are_not_finite_are_left_out(void **state) {
                   "\"selectivity_windows\":0,\"input_ratio_windows\":0,\"change_points_ms\":[],"
                   "\"selectivity_base_per_s\":0,\"input_ratio_base_per_s\":0,"
                   "\"lag_gains\":[],\"lag_growth_per_s\":0,\"lag_generation\":0,"
-                  "\"lag_end_ms\":0}\n");
+                  "\"lag_end_ms\":0,\"loads_per_s\":[]}\n");
     op.lambda_known = -INFINITY;
     assert_dumped(&kt_operator_state_type, &op,
                   "{\"vertex_id\":\"\",\"name\":\"n\",\"parallelism\":0,\"missed_windows\":0,"
                   "\"selectivity_windows\":0,\"input_ratio_windows\":0,\"change_points_ms\":[],"
                   "\"selectivity_base_per_s\":0,\"input_ratio_base_per_s\":0,"
                   "\"lag_gains\":[],\"lag_growth_per_s\":0,\"lag_generation\":0,"
-                  "\"lag_end_ms\":0}\n");
+                  "\"lag_end_ms\":0,\"loads_per_s\":[]}\n");
 }
 
 static void bytes_that_are_not_text_are_shown_as_replaced(void **state) {

@@ -110,14 +110,16 @@ static void assert_sane(struct kt_scaling *scaling, const struct kt_scaling_fit 
         kt_scaling_predict(scaling, places[i], &mean, &stddev);
         assert_true(isfinite(mean) && mean > 0);
         assert_true(isfinite(stddev) && stddev >= 0);
-        double probability = kt_scaling_keeps_up(scaling, places[i], lambda);
+        double probability =
+            kt_scaling_keeps_up(scaling, places[i], (struct kt_scaling_load){lambda, 0});
         assert_true(probability >= 0 && probability <= 1 + 1e-12);
     }
     kt_scaling_law_likelihoods(scaling, likelihood);
     for (size_t m = 0; m < KT_LAWS; m++) {
         assert_true(isfinite(likelihood[m]));
     }
-    int32_t smallest = kt_scaling_smallest(scaling, lambda, .7, 1, 128);
+    int32_t smallest =
+        kt_scaling_smallest(scaling, (struct kt_scaling_load){lambda, 0}, .7, 1, 128);
     assert_in_range(smallest, 0, 128);
     assert_in_range(kt_scaling_best(scaling, .97, 128), 1, 128);
 }
@@ -150,11 +152,12 @@ static void groups_tell_what_their_observations_tell(void **state) {
     double expected[40];
     struct kt_scaling_fit one = fit(*state, &single);
     for (int32_t p = 1; p <= 40; p++) {
-        expected[p - 1] = kt_scaling_keeps_up(*state, p, 3e6);
+        expected[p - 1] = kt_scaling_keeps_up(*state, p, (struct kt_scaling_load){3e6, 0});
     }
     struct kt_scaling_fit other = fit(*state, &grouped);
     for (int32_t p = 1; p <= 40; p++) {
-        assert_close(kt_scaling_keeps_up(*state, p, 3e6), expected[p - 1], 1e-9);
+        assert_close(kt_scaling_keeps_up(*state, p, (struct kt_scaling_load){3e6, 0}),
+                     expected[p - 1], 1e-9);
     }
     assert_close(other.log_marginal_likelihood + constant, one.log_marginal_likelihood, 1e-9);
     assert_close(other.noise, one.noise, 1e-9);
@@ -169,7 +172,7 @@ static void the_order_within_a_generation_does_not_matter(void **state) {
         history.groups[i].generation = 0;
     }
     struct kt_scaling_fit before = fit(*state, &history);
-    double expected = kt_scaling_keeps_up(*state, 17, usl(16.5));
+    double expected = kt_scaling_keeps_up(*state, 17, (struct kt_scaling_load){usl(16.5), 0});
     for (size_t i = 0, j = 18; i < j; i++, j--) {
         struct kt_observation_group other = history.groups[i];
         history.groups[i] = history.groups[j];
@@ -179,7 +182,8 @@ static void the_order_within_a_generation_does_not_matter(void **state) {
     }
     struct kt_scaling_fit after = fit(*state, &history);
     assert_close(after.log_marginal_likelihood, before.log_marginal_likelihood, 1e-11);
-    assert_close(kt_scaling_keeps_up(*state, 17, usl(16.5)), expected, 1e-11);
+    assert_close(kt_scaling_keeps_up(*state, 17, (struct kt_scaling_load){usl(16.5), 0}), expected,
+                 1e-11);
 }
 
 static void what_was_fitted_and_asked_before_changes_no_bit(void **state) {
@@ -193,19 +197,21 @@ static void what_was_fitted_and_asked_before_changes_no_bit(void **state) {
     double expected[64];
     struct kt_scaling_fit first = fit(*state, &history);
     for (int32_t p = 64; p >= 1; p--) {
-        expected[p - 1] = kt_scaling_keeps_up(*state, p, lambda);
+        expected[p - 1] = kt_scaling_keeps_up(*state, p, (struct kt_scaling_load){lambda, 0});
     }
     double mean = mean_at(*state, 12);
     (void)fit(*state, &other);
-    (void)kt_scaling_smallest(*state, 3 * lambda, .9, 1, 128);
+    (void)kt_scaling_smallest(*state, (struct kt_scaling_load){3 * lambda, 0}, .9, 1, 128);
     (void)kt_scaling_best(*state, .9, 128);
     struct kt_scaling_fit second = fit(*state, &history);
     assert_memory_equal(&first.law, &second.law, sizeof first.law);
     assert_true(first.log_marginal_likelihood == second.log_marginal_likelihood);
-    (void)kt_scaling_smallest(*state, lambda, 1.5, 3, 64); /* none: a scan of all, in blocks */
+    (void)kt_scaling_smallest(*state, (struct kt_scaling_load){lambda, 0}, 1.5, 3,
+                              64); /* none: a scan of all, in blocks */
     (void)kt_scaling_best(*state, .97, 31);
     for (int32_t p = 1; p <= 64; p++) {
-        assert_true(kt_scaling_keeps_up(*state, p, lambda) == expected[p - 1]);
+        assert_true(kt_scaling_keeps_up(*state, p, (struct kt_scaling_load){lambda, 0}) ==
+                    expected[p - 1]);
     }
     assert_true(mean_at(*state, 12) == mean);
 }
@@ -220,11 +226,13 @@ static void the_smallest_parallelism_is_the_first_that_reaches_the_probability(v
         for (int32_t first = 1; first <= 19; first += 6) {
             int32_t expected = 0;
             for (int32_t p = 60; p >= first; p--) {
-                if (kt_scaling_keeps_up(*state, p, lambda) >= .7) {
+                if (kt_scaling_keeps_up(*state, p, (struct kt_scaling_load){lambda, 0}) >= .7) {
                     expected = p;
                 }
             }
-            assert_int_equal(kt_scaling_smallest(*state, lambda, .7, first, 60), expected);
+            assert_int_equal(
+                kt_scaling_smallest(*state, (struct kt_scaling_load){lambda, 0}, .7, first, 60),
+                expected);
         }
     }
 }
@@ -234,11 +242,15 @@ static void a_search_finds_nothing_where_nothing_keeps_up(void **state) {
     start(&history);
     add_random(&history, 8, 20, 5);
     (void)fit(*state, &history);
-    int32_t needed = kt_scaling_smallest(*state, usl(15), .7, 1, 60);
+    int32_t needed = kt_scaling_smallest(*state, (struct kt_scaling_load){usl(15), 0}, .7, 1, 60);
     assert_in_range(needed, 2, 60);
-    assert_int_equal(kt_scaling_smallest(*state, usl(15), .7, 1, needed - 1), 0);
-    assert_int_equal(kt_scaling_smallest(*state, usl(15), .7, needed, needed), needed);
-    assert_int_equal(kt_scaling_smallest(*state, 1e15, .7, 1, 32768), 0);
+    assert_int_equal(
+        kt_scaling_smallest(*state, (struct kt_scaling_load){usl(15), 0}, .7, 1, needed - 1), 0);
+    assert_int_equal(
+        kt_scaling_smallest(*state, (struct kt_scaling_load){usl(15), 0}, .7, needed, needed),
+        needed);
+    assert_int_equal(kt_scaling_smallest(*state, (struct kt_scaling_load){1e15, 0}, .7, 1, 32768),
+                     0);
 }
 
 static void a_search_among_thousands_ends_where_its_neighbour_fails(void **state) {
@@ -250,10 +262,10 @@ static void a_search_among_thousands_ends_where_its_neighbour_fails(void **state
     }
     (void)fit(*state, &history);
     for (double lambda = 3e5; lambda < 2e7; lambda *= 1.7) {
-        int32_t p = kt_scaling_smallest(*state, lambda, .7, 1, 32768);
+        int32_t p = kt_scaling_smallest(*state, (struct kt_scaling_load){lambda, 0}, .7, 1, 32768);
         assert_in_range(p, 2, 32768);
-        assert_true(kt_scaling_keeps_up(*state, p, lambda) >= .7);
-        assert_true(kt_scaling_keeps_up(*state, p - 1, lambda) < .7);
+        assert_true(kt_scaling_keeps_up(*state, p, (struct kt_scaling_load){lambda, 0}) >= .7);
+        assert_true(kt_scaling_keeps_up(*state, p - 1, (struct kt_scaling_load){lambda, 0}) < .7);
     }
 }
 
@@ -284,12 +296,12 @@ static void a_larger_load_is_never_likelier_to_be_kept_up_with(void **state) {
     (void)fit(*state, &history);
     double before = 1;
     for (double lambda = 1e5; lambda < 1e8; lambda *= 1.02) {
-        double probability = kt_scaling_keeps_up(*state, 20, lambda);
+        double probability = kt_scaling_keeps_up(*state, 20, (struct kt_scaling_load){lambda, 0});
         assert_true(probability >= 0 && probability <= before + 1e-12);
         before = probability;
     }
     assert_true(before < 1e-6);
-    assert_close(kt_scaling_keeps_up(*state, 20, 1), 1, 1e-12);
+    assert_close(kt_scaling_keeps_up(*state, 20, (struct kt_scaling_load){1, 0}), 1, 1e-12);
 }
 
 static void a_fall_of_the_newest_is_noticed_and_then_believed(void **state) {
@@ -363,11 +375,11 @@ static void an_input_without_key_groups_tells_nothing_about_them(void **state) {
         assert_true(likelihood[KT_LAWS_SMOOTH + m] == likelihood[m]);
     }
     /* and their number does not matter then, nor is it needed */
-    double expected = kt_scaling_keeps_up(*state, 50, 6e6);
+    double expected = kt_scaling_keeps_up(*state, 50, (struct kt_scaling_load){6e6, 0});
     history.question.key_groups = 0;
     history.question.keyed = KT_LAW_KEYED;
     (void)fit(*state, &history);
-    assert_true(kt_scaling_keeps_up(*state, 50, 6e6) == expected);
+    assert_true(kt_scaling_keeps_up(*state, 50, (struct kt_scaling_load){6e6, 0}) == expected);
 }
 
 static void one_observation_is_enough_to_answer(void **state) {
@@ -378,7 +390,8 @@ static void one_observation_is_enough_to_answer(void **state) {
     assert_false(found.change_point);
     assert_sane(*state, &found, 5e6);
     assert_close(mean_at(*state, 4), 1e6, .02);
-    assert_in_range(kt_scaling_smallest(*state, 4e6, .7, 1, 128), 16, 60);
+    assert_in_range(kt_scaling_smallest(*state, (struct kt_scaling_load){4e6, 0}, .7, 1, 128), 16,
+                    60);
 }
 
 static void sixty_times_the_same_is_no_obstacle(void **state) {
@@ -444,9 +457,9 @@ static void refuse(struct kt_scaling *scaling, const struct history *history, co
     if (!strstr(error.message, reason)) {
         fail_msg("\"%s\" does not say \"%s\"", error.message, reason);
     }
-    assert_true(kt_scaling_keeps_up(scaling, 4, 1) == 0);
+    assert_true(kt_scaling_keeps_up(scaling, 4, (struct kt_scaling_load){1, 0}) == 0);
     assert_true(mean_at(scaling, 4) == 0);
-    assert_int_equal(kt_scaling_smallest(scaling, 1, .7, 1, 100), 0);
+    assert_int_equal(kt_scaling_smallest(scaling, (struct kt_scaling_load){1, 0}, .7, 1, 100), 0);
     assert_int_equal(kt_scaling_best(scaling, .97, 100), 0);
 }
 
@@ -545,7 +558,7 @@ static void ask_everything(struct kt_scaling *scaling, const struct history *his
     double stddev;
     double mean;
     (void)fit(scaling, history);
-    (void)kt_scaling_smallest(scaling, 3e6, .7, 1, 32768);
+    (void)kt_scaling_smallest(scaling, (struct kt_scaling_load){3e6, 0}, .7, 1, 32768);
     (void)kt_scaling_best(scaling, .97, 300);
     kt_scaling_predict(scaling, 9, &mean, &stddev);
     kt_scaling_law_likelihoods(scaling, likelihood);

@@ -148,7 +148,8 @@ static void compare_predictions(const struct golden *golden) {
     json_t *row;
     json_array_foreach(json_object_get(golden->json, "keeps_up"), i, row) {
         int32_t p = (int32_t)number_at(row, 0);
-        double ours = kt_scaling_keeps_up(golden->scaling, p, number_at(row, 1));
+        double ours =
+            kt_scaling_keeps_up(golden->scaling, p, (struct kt_scaling_load){number_at(row, 1), 0});
         assert_close(golden, "probability", p, ours, number_at(row, 2));
     }
     assert_int_not_equal(i, 0);
@@ -170,7 +171,8 @@ static void compare_searches(const struct golden *golden) {
     json_t *row;
     json_array_foreach(json_object_get(golden->json, "smallest"), i, row) {
         int32_t ours =
-            kt_scaling_smallest(golden->scaling, number_at(row, 0), number_at(row, 1), 1, last);
+            kt_scaling_smallest(golden->scaling, (struct kt_scaling_load){number_at(row, 0), 0},
+                                number_at(row, 1), 1, last);
         assert_close(golden, "smallest parallelism", number_at(row, 1), ours, number_at(row, 2));
     }
     assert_int_not_equal(i, 0);

@@ -140,7 +140,8 @@ static void to_match_what_is_known_is_to_keep_up_with_it(void **state) {
     struct kt_error error;
     assert_int_equal(kt_scaling_fit(*state, &question, &fit, &error), KT_ERR_OK);
     for (double share = 0.4; share < 2; share += 0.2) {
-        const int32_t p = kt_scaling_smallest(*state, share * 7000, PROBABILITY, 1, 64);
+        const int32_t p = kt_scaling_smallest(*state, (struct kt_scaling_load){share * 7000, 0},
+                                              PROBABILITY, 1, 64);
         assert_true(p > 0);
         assert_int_equal(kt_scaling_matching(*state, 8, share, PROBABILITY, 1, 64), p);
     }

@@ -139,11 +139,12 @@ static void the_surrogate_takes_the_prior(void **state) {
     f->told[0] = 1;
     const struct kt_scaling_question warm = ask(f);
     assert_int_equal(kt_scaling_fit(scaling, &warm, &fit, NULL), KT_ERR_OK);
-    const double sure = kt_scaling_keeps_up(scaling, 20, 4500);
+    const double sure = kt_scaling_keeps_up(scaling, 20, (struct kt_scaling_load){4500, 0});
     f->evidence.law_prior.count = 0;
     const struct kt_scaling_question cold = ask(f);
     assert_int_equal(kt_scaling_fit(scaling, &cold, &fit, NULL), KT_ERR_OK);
-    assert_true(sure > 0.9 && sure > kt_scaling_keeps_up(scaling, 20, 4500));
+    assert_true(sure > 0.9 &&
+                sure > kt_scaling_keeps_up(scaling, 20, (struct kt_scaling_load){4500, 0}));
     kt_scaling_free(scaling);
 }
 
@@ -167,7 +168,8 @@ static void abilities_worlds_apart_are_fitted_all_the_same(void **state) {
         groups[heaviest].weight = 1;
         assert_int_equal(kt_operator_fit(scaling, &f->evidence, &f->op, &fit, NULL), KT_ERR_OK);
         assert_true(fit.fitted);
-        const double keeps_up = kt_scaling_keeps_up(scaling, 4, 100 / fit.unit);
+        const double keeps_up =
+            kt_scaling_keeps_up(scaling, 4, (struct kt_scaling_load){100 / fit.unit, 0});
         assert_true(keeps_up >= 0 && keeps_up <= 1 + 1e-12); /* rounding */
         groups[heaviest].weight = 0.5;
     }

@@ -42,7 +42,8 @@ const struct kt_scaling_model kt_scaling_model_default = {
     .wiggle = .006,
     .noise = {.006, .015, .04, .09},
     .noise_prior = {.2, .5, .2, .1},
-    .level_walk = .002,
+    .level_walk = {.002, .02},
+    .level_walk_prior = {.9, .1},
     .change_sd = .25,
     .change_odds = .01,
     .laws = {.keyed = true, .exponents = true, .plateaus = true},
@@ -51,17 +52,20 @@ const struct kt_scaling_model kt_scaling_model_default = {
 /* A scale whose prior is 0 takes no part. */
 static void list_scales(struct kt_scaling *scaling) {
     const struct kt_scaling_model *model = &scaling->model;
-    for (size_t a = 0; a < 2; a++) {
-        for (size_t v = 0; v < 4; v++) {
-            const double prior = model->amplitude_prior[a] * model->noise_prior[v];
-            if (!(prior > 0)) {
-                continue;
-            }
-            struct scale *scale = &scaling->scale[scaling->scales++];
-            scale->amplitude = model->amplitude[a];
-            scale->noise = model->noise[v];
-            scale->ln_prior = log(prior);
+    for (size_t s = 0; s < SCALES; s++) {
+        const size_t w = s / 8;
+        const size_t a = s / 4 % 2;
+        const size_t v = s % 4;
+        const double prior =
+            model->level_walk_prior[w] * model->amplitude_prior[a] * model->noise_prior[v];
+        if (!(prior > 0)) {
+            continue;
         }
+        struct scale *scale = &scaling->scale[scaling->scales++];
+        scale->level_walk = model->level_walk[w];
+        scale->amplitude = model->amplitude[a];
+        scale->noise = model->noise[v];
+        scale->ln_prior = log(prior);
     }
 }
 
@@ -215,8 +219,8 @@ static void fill_covariances(struct kt_scaling *scaling,
     for (size_t j = 0; j < n; j++) {
         /* two levels differ by what happened after the later of them: here j */
         const struct kt_observation_group *later = &question->groups[j];
-        const double steps = fmin(now - (double)later->generation, GENERATIONS_MAX);
-        double level = model->level_walk * model->level_walk * steps;
+        scaling->steps[j] = fmin(now - (double)later->generation, GENERATIONS_MAX);
+        double level = 0;
         for (size_t c = 0; c < question->change_points; c++) {
             if (later->window_end_ms < question->change_points_ms[c]) {
                 level += model->change_sd * model->change_sd;
@@ -236,10 +240,12 @@ static void fill_covariances(struct kt_scaling *scaling,
 static void fill_covariance(const struct kt_scaling *scaling, struct scale *scale) {
     const size_t n = scaling->n;
     const double variance = scale->amplitude * scale->amplitude;
+    const double walk = scale->level_walk * scale->level_walk;
     for (size_t i = 0; i < n; i++) {
         double *row = scale->u + i * n;
         for (size_t j = i; j < n; j++) {
-            row[j] = scaling->fixed[i * n + j] + variance * scaling->correlation[i * n + j];
+            row[j] = scaling->fixed[i * n + j] + walk * scaling->steps[j] +
+                     variance * scaling->correlation[i * n + j];
         }
         row[i] += scale->noise * scale->noise / scaling->weight[i];
     }

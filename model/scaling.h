@@ -4,12 +4,12 @@
  *
  *   y = ln(PA / p) = ln g + S_m(p) + δ(p) + level(t) + ε
  *
- * Everything is Gaussian given the law m and the scales (a, ν) of discrepancy and noise, so that
- * the posterior is closed form: no optimiser, no start value. Observations i, j (t counts the job's
- * reconfigurations) have the covariance
+ * Everything is Gaussian given the law m and the scales (ω, a, ν) of drift, discrepancy and noise,
+ * so that the posterior is closed form: no optimiser, no start value. Observations i, j (t counts
+ * the job's reconfigurations) have the covariance
  *
  *   C_ij = 9 + a² exp(−(ln pᵢ − ln pⱼ)² / (2 · 0.5²)) + .006² [pᵢ = pⱼ]
- *        + .002² (t_now − max(tᵢ, tⱼ)) + Σ over change points J later than both of .25²
+ *        + ω² (t_now − max(tᵢ, tⱼ)) + Σ over change points J later than both of .25²
  *        + [i = j] ν² / wᵢ
  *
  * with wᵢ the summed squared busy shares of a group: one of n observations is the same to the model
@@ -33,7 +33,9 @@ struct kt_scaling_model {
     double wiggle;       /* sd of what is peculiar to one parallelism */
     double noise[4];     /* ν: relative sd of an observation of a fully busy operator */
     double noise_prior[4];
-    double level_walk;  /* sd of the level's random walk per reconfiguration */
+    double level_walk[2]; /* ω: sd of the level's random walk per reconfiguration. Most operators
+                             stay as they are, some drift */
+    double level_walk_prior[2];
     double change_sd;   /* of the level at a change point */
     double change_odds; /* prior odds of a change at the newest observation; 0: none */
     struct kt_laws_choice laws;

@@ -2,7 +2,7 @@
  * Inside of the scaling surrogate, shared by its files: conditioning on observations
  * (scaling.c), weighing (scaling_weigh.c) and prediction (scaling_predict.c).
  *
- * Their symbols. A scale is one pair (a, ν). Under it the n groups have the covariance
+ * Their symbols. A scale is one triple (ω, a, ν). Under it the n groups have the covariance
  * C = UᵀU. One triangular solve per scale gives X = U⁻ᵀ [S, y, h, u]: S the shapes of the laws
  * without key groups at the groups' parallelisms, y the observations, h = ln(e(p) / p) what key
  * groups add to a law, u = 1 for all groups but the newest. So U⁻ᵀ(y − S_m) is a difference of two
@@ -22,7 +22,7 @@
 #include "model/tiles.h"
 
 #define POINTS KT_GROUPS_MAX
-#define SCALES 8 /* amplitudes × noises */
+#define SCALES 16 /* level walks × amplitudes × noises */
 
 /* Columns of X. */
 #define COLUMN_Y KT_LAWS_SHAPES
@@ -48,6 +48,7 @@ struct part {
 };
 
 struct scale {
+    double level_walk;
     double amplitude;
     double noise;
     double ln_prior;
@@ -110,6 +111,7 @@ struct kt_scaling {
     double scatter;
     double correlation[POINTS * POINTS]; /* upper triangles */
     double fixed[POINTS * POINTS];       /* what does not depend on the scale */
+    double steps[POINTS];                /* reconfigurations since each group */
     double right[POINTS * COLUMNS];      /* S, y, h, u, in tiles */
     double ln_law[KT_LAWS];              /* ln prior; −∞: takes no part */
 

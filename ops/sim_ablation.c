@@ -32,6 +32,11 @@ static void no_plateaus(struct kt_sim_ablation *a) {
     a->scaling.laws.plateaus = false;
 }
 
+static void no_drift(struct kt_sim_ablation *a) {
+    a->scaling.level_walk_prior[0] = 1;
+    a->scaling.level_walk_prior[1] = 0;
+}
+
 static void no_discrepancy(struct kt_sim_ablation *a) {
     a->scaling.amplitude[0] = 0;
     a->scaling.amplitude_prior[0] = 1;
@@ -55,6 +60,7 @@ static const struct {
     void (*take)(struct kt_sim_ablation *ablation);
 } pieces[] = {
     {"change-points", no_change_points},
+    {"drift", no_drift},
     {"noise-levels", no_noise_levels},
     {"key-groups", no_key_groups},
     {"exponents", no_exponents},

@@ -119,10 +119,10 @@ const struct kt_option kt_options[] = {
     {"policy", "busy_min", KT_OPTION_NUMBER, AT(settings.defaults.policy.busy_min), 0, 1, "0.02",
      "Share of busy time below which a processing ability cannot be measured."},
     {"policy", "keep_up_probability", KT_OPTION_NUMBER,
-     AT(settings.defaults.policy.keep_up_probability), 0.5, 0.999, "0.7",
+     AT(settings.defaults.policy.keep_up_probability), 0.5, 0.999, "0.75",
      "A new load gets the smallest parallelism that keeps up with this probability; jobs of "
      "several "
-     "operators ask more of each (of four: 0.85)."},
+     "operators ask more of each (of four: 0.875)."},
     {"policy", "trim_probability", KT_OPTION_NUMBER, AT(settings.defaults.policy.trim_probability),
      0.5, 0.999, "0.9",
      "A parallelism that is lowered at an old load must keep up with this probability."},

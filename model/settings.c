@@ -27,7 +27,7 @@ void kt_settings_default(struct kt_settings *settings) {
                                 .core_min = 0.8,
                                 .core_max = 0.8,
                                 .busy_min = 0.02,
-                                .keep_up_probability = 0.7,
+                                .keep_up_probability = 0.75,
                                 .trim_probability = 0.9,
                                 .trim_band = 0.15,
                                 .load_change = 0.08,

@@ -113,11 +113,12 @@ void kt_test_job_observe(struct kt_test_job *job, size_t i, int32_t parallelism,
 
 static struct kt_decider *decider;
 static struct kt_arena arena;
+static const struct kt_scaling_model *model;
 
 static enum kt_err decide(const struct kt_evidence *evidence, struct kt_decision *decision,
                           struct kt_error *error) {
     if (decider == NULL) {
-        decider = kt_decider_new(NULL);
+        decider = kt_decider_new(model);
         assert_non_null(decider);
         kt_arena_init(&arena, 65536, 16U << 20U);
     }
@@ -150,6 +151,11 @@ void kt_test_decide_end(void) {
         kt_arena_free(&arena);
         decider = NULL;
     }
+}
+
+void kt_test_decide_by(const struct kt_scaling_model *other) {
+    kt_test_decide_end();
+    model = other;
 }
 
 static void check_operator(const struct kt_operator_evidence *op,

@@ -46,6 +46,9 @@ struct kt_decision kt_test_decide(const struct kt_evidence *evidence);
 /* As above, but expects the error and returns its message. */
 const char *kt_test_decide_error(const struct kt_evidence *evidence, enum kt_err expected);
 /* Frees what the two keep. */
+/* From now on decisions are made with this model of the surrogate, which must outlive them; NULL:
+ * the default. */
+void kt_test_decide_by(const struct kt_scaling_model *model);
 void kt_test_decide_end(void);
 
 /* Fails the test unless everything of a decision is finite, within limits and consistent. */

@@ -33,7 +33,7 @@ static void test_every_method_of_the_list_goes_without_exactly_one_piece(void **
             of_model + ablation.core.no_clamp + ablation.core.no_ratios + ablation.no_lag, 1);
         without++;
     }
-    assert_int_equal(without, 9);
+    assert_int_equal(without, 10);
     free(list);
 }
 

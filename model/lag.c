@@ -10,6 +10,10 @@
 /* Growths that differ by less than this share of the rate tell more of the noise than of a gain. */
 #define DIFFERENCE_MIN 0.1
 
+/* A backlog of so many seconds of the source's rate is there: it may well stay as it is, where what
+ * is taken is what arrives. */
+#define BACKLOG_REAL_S 1.0
+
 #define PAIRS_MIN  3
 #define AGREEMENT  0.22 /* of a pair with the median, ln units: a quarter */
 #define GAIN_CLEAR 0.18 /* of a gain from 1, ln units: a fifth */
@@ -91,6 +95,8 @@ bool kt_lag_is_hidden(const struct kt_evidence *evidence, const struct kt_operat
         return true;
     }
     return KT_HAS(op, KT_OPEV_RATE_IN_PER_S) &&
+           !(KT_HAS(op, KT_OPEV_PENDING_RECORDS) &&
+             op->pending_records > BACKLOG_REAL_S * op->rate_in_per_s) &&
            fabs(gained(op)) <= evidence->settings.keep_up_tolerance * op->rate_in_per_s &&
            !is_decided(evidence, op) && waits(op) < KT_SOURCE_IDLE && some_is_out_of_time(evidence);
 }

@@ -31,8 +31,9 @@ bool kt_lag_is_held_back(const struct kt_evidence *evidence, const struct kt_ope
 double kt_lag_growth(const struct kt_evidence *evidence, const struct kt_operator_evidence *op);
 
 /* Whether what arrives at a source is hidden: it is held back and no backlog is reported, or one
- * that neither grows nor shrinks, although the source never waits for a record, some operator has
- * no time left, and it is not the load of the last decision that passes. */
+ * of less than a second that neither grows nor shrinks, although the source never waits for a
+ * record, some operator has no time left, and it is not the load of the last decision that passes.
+ */
 bool kt_lag_is_hidden(const struct kt_evidence *evidence, const struct kt_operator_evidence *op);
 
 /* Learns from the source's newest window. What arrives is the same just before and just after an

@@ -53,7 +53,7 @@ static void block(struct fixture *f, double rate, double growth_per_s) {
     kt_test_job_measure(&f->job, 0, rate, 0.2);
     kt_test_job_backpressure(&f->job, 0, 0.8);
     kt_test_job_measure(&f->job, 1, rate, 1);
-    kt_test_job_backlog(&f->job, 0, 5000, growth_per_s);
+    kt_test_job_backlog(&f->job, 0, 100, growth_per_s);
 }
 
 static void decide_on(struct fixture *f, double lambda) {
@@ -96,6 +96,14 @@ static void a_source_held_back_whose_backlog_stands_still_hides_its_load(void **
     block(f, 1000, 11);
     assert_false(is_hidden(f));
     block(f, 1000, -11);
+    assert_false(is_hidden(f));
+}
+
+static void a_backlog_of_seconds_may_stay_as_it_is(void **state) {
+    struct fixture *f = *state;
+    block(f, 1000, 0);
+    assert_true(is_hidden(f));
+    kt_test_job_backlog(&f->job, 0, 1001, 0); /* what is taken is what arrives */
     assert_false(is_hidden(f));
 }
 
@@ -226,6 +234,7 @@ int main(void) {
         T(growth_counts_where_an_operator_does_not_tell_its_time),
         T(a_backlog_that_shrinks_is_believed),
         T(a_source_held_back_whose_backlog_stands_still_hides_its_load),
+        T(a_backlog_of_seconds_may_stay_as_it_is),
         T(a_source_that_waits_for_records_has_none_waiting),
         T(the_load_that_was_decided_on_passes_without_a_backlog),
         T(without_a_backlog_backpressure_hides_the_load),

@@ -31,10 +31,12 @@ struct columns {
 };
 
 /* Records/s that the sources gave on in the interval that ends with tick t: what was offered less
- * what the lag grew by. Not known where a new load began with an empty backlog. */
+ * what the lag grew by. Not known where a backlog was dropped: with tunings a new load and the end
+ * of a restart begin without one. */
 static double processed_at(const struct kt_sim_trace *trace, size_t t) {
     const struct kt_sim_trace_tick *tick = &trace->ticks[t], *before = tick - 1;
-    if (!trace->over_time && tick->tuning != before->tuning) {
+    const bool came_back = tick->running && !before->running;
+    if (!trace->over_time && (tick->tuning != before->tuning || came_back)) {
         return NAN;
     }
     const double seconds = tick->second - before->second;

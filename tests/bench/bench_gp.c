@@ -69,6 +69,7 @@ static struct history make_history(size_t n, uint64_t *random) {
 static void make_job(struct kt_test_job *job, const struct history *histories, size_t first,
                      size_t operators) {
     kt_test_job_init(job, operators);
+    job->evidence.settings.policy = KT_STR("conttune");
     for (size_t i = 0; i < operators; i++) {
         const struct history *history = &histories[(first + i) % HISTORIES];
         for (size_t k = 0; k < history->n; k++) {

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -135,4 +136,27 @@ int kt_loop_settle(struct kt_loop *loop, int quiet, int windows_max) {
         }
     }
     return -1;
+}
+
+int kt_loop_ten_loads(const char *policy, bool fast_source, int quarters_max) {
+    static const double rates[] = {1500, 6000, 3000, 8000, 1000, 5000, 7000, 2000, 6000, 3000};
+    static struct kt_loop loop;
+    kt_loop_init(&loop, policy, 0);
+    loop.gamma[0] = fast_source ? 20000 : 1000;
+    int sum = 0;
+    for (size_t r = 0; r < sizeof rates / sizeof rates[0]; r++) {
+        loop.rate = rates[r];
+        loop.backlog = 0;
+        const int taken = kt_loop_settle(&loop, 20, 200);
+        assert_in_range(taken, 0, 12);
+        sum += taken;
+        for (size_t i = 0; i < KT_LOOP_OPERATORS; i++) {
+            const int32_t p = loop.job.operators[i].parallelism;
+            const int32_t least = kt_loop_smallest(&loop, i, rates[r]);
+            assert_in_range(p, least, least * quarters_max / 4 + 1);
+        }
+    }
+    printf("%s, %s source: %.1f reconfigurations per load\n", policy, fast_source ? "fast" : "slow",
+           sum / 10.0);
+    return sum;
 }

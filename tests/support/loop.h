@@ -41,4 +41,9 @@ bool kt_loop_step(struct kt_loop *loop);
  * after `windows_max` windows. */
 int kt_loop_settle(struct kt_loop *loop, int quiet, int windows_max);
 
+/* Ten loads up and down, the source the slowest operator or far from it. Each must settle within 12
+ * reconfigurations, with every operator at what is enough and at most quarters_max quarters of it
+ * and one more. Returns the reconfigurations of all ten. */
+int kt_loop_ten_loads(const char *policy, bool fast_source, int quarters_max);
+
 #endif

@@ -181,27 +181,9 @@ static void a_job_that_works_off_its_backlog_is_left_to_settle(void **state) {
  * or the state of the job calls right. */
 static void every_load_ends_with_enough_and_stays(void **state) {
     (void)state;
-    static const double rates[] = {1500, 6000, 3000, 8000, 1000, 5000, 7000, 2000, 6000, 3000};
-    static struct kt_loop loop;
     for (int fast = 0; fast < 2; fast++) {
-        kt_loop_init(&loop, "dhalion", 0);
-        loop.gamma[0] = fast ? 20000 : 1000;
-        int sum = 0;
-        for (size_t r = 0; r < sizeof rates / sizeof rates[0]; r++) {
-            loop.rate = rates[r];
-            loop.backlog = 0;
-            const int taken = kt_loop_settle(&loop, 20, 200);
-            assert_in_range(taken, 0, 12);
-            sum += taken;
-            for (size_t i = 0; i < KT_LOOP_OPERATORS; i++) {
-                const int32_t p = loop.job.operators[i].parallelism;
-                const int32_t least = kt_loop_smallest(&loop, i, rates[r]);
-                assert_in_range(p, least, least * 7 / 4 + 1);
-            }
-        }
-        printf("dhalion, %s source: %.1f reconfigurations per load\n", fast ? "fast" : "slow",
-               sum / 10.0);
-        assert_in_range(sum, 15, 90); /* one operator after the other */
+        assert_in_range(kt_loop_ten_loads("dhalion", fast, 7), 15,
+                        90); /* one operator after the other */
     }
 }
 

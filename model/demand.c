@@ -9,9 +9,6 @@
 
 #include <math.h>
 
-/* In standard deviations of what is not known of the load's level: what makes it another load. */
-#define SHIFT_SDS 3.0
-
 static double pending_of(const struct kt_operator_evidence *op) {
     return KT_HAS(op, KT_OPEV_PENDING_RECORDS) ? op->pending_records : 0;
 }
@@ -277,9 +274,8 @@ static enum kt_err find_missed(const struct kt_evidence *evidence,
 static double believable_lambda(const struct kt_evidence *evidence,
                                 const struct kt_operator_evidence *op, double carried,
                                 double missed) {
-    const double busy = KT_HAS(op, KT_OPEV_BUSY_MAX) ? fmax(op->busy, op->busy_max) : op->busy;
     if (carried < 0 || !KT_HAS(op, KT_OPEV_RATE_IN_PER_S) || op->rate_in_per_s < carried ||
-        !KT_HAS(op, KT_OPEV_BUSY) || busy < evidence->settings.core_max ||
+        !KT_HAS(op, KT_OPEV_BUSY) || kt_load_strain(op) < evidence->settings.core_max ||
         kt_lag_is_held_back(evidence, op) || missed <= 1) {
         return carried;
     }
@@ -388,7 +384,7 @@ enum kt_err kt_demand_level(const struct kt_evidence *evidence, const struct kt_
 
 static bool differs(const struct kt_evidence *evidence, const struct kt_operator_evidence *op,
                     double lambda) {
-    const double unsure = SHIFT_SDS * noise_of(evidence, op).level_sd;
+    const double unsure = KT_LOAD_SHIFT_SDS * noise_of(evidence, op).level_sd;
     return !KT_HAS(op, KT_OPEV_LAMBDA_DECIDED) ||
            fabs(lambda - op->lambda_decided) >
                fmax(evidence->settings.load_change, unsure) * op->lambda_decided;

@@ -65,24 +65,19 @@ enum kt_err kt_history_add(struct kt_durable *durable, const struct kt_history_o
                        KT_STR_ARG(old.cluster), KT_STR_ARG(old.job_name));
     }
     const int32_t keep = top_k > KT_OBSERVATIONS_MAX ? KT_OBSERVATIONS_MAX : top_k;
-    /* The new one takes a place too; keep = 1 leaves none to the old. */
-    const size_t begin =
-        keep > 1 ? newest_begin(old.observations.count, keep - 1) : old.observations.count;
-    const size_t kept = old.observations.count - begin;
     struct kt_operator_history fresh = {.cluster = owner->cluster,
                                         .job_name = owner->job_name,
                                         .vertex_id = owner->vertex_id,
                                         .name = name,
                                         .parallelism = parallelism};
-    fresh.observations.items = kt_arena_array(arena, kept + 1, sizeof *fresh.observations.items);
-    fresh.observations.count = kept + 1;
+    fresh.observations.count = old.observations.count;
+    fresh.observations.items =
+        kt_arena_append(arena, old.observations.items, &fresh.observations.count,
+                        sizeof *observation, keep < 1 ? 1 : (size_t)keep, observation);
     if (fresh.observations.items == NULL) {
-        return kt_fail(error, KT_ERR_NOMEM, "no memory for %zu observations", kept + 1);
+        return kt_fail(error, KT_ERR_NOMEM, "no memory for %zu observations",
+                       fresh.observations.count + 1);
     }
-    for (size_t i = 0; i < kept; i++) {
-        fresh.observations.items[i] = old.observations.items[begin + i];
-    }
-    fresh.observations.items[kept] = *observation;
     return kt_durable_put(durable, KT_DURABLE_HISTORY, key, &fresh, error);
 }
 

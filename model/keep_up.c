@@ -9,6 +9,7 @@
 
 #include "model/demand.h"
 #include "model/lag.h"
+#include "model/load_state.h"
 
 #include <math.h>
 
@@ -39,14 +40,6 @@ bool kt_keep_up_all(const struct kt_kept *kept, size_t count) {
         }
     }
     return true;
-}
-
-/* Share of time in use of the busiest subtask; negative: not known. */
-static double strain(const struct kt_operator_evidence *op) {
-    if (!KT_HAS(op, KT_OPEV_BUSY)) {
-        return -1;
-    }
-    return KT_HAS(op, KT_OPEV_BUSY_MAX) ? fmax(op->busy, op->busy_max) : op->busy;
 }
 
 /* How each operator stands to the sources that fall behind: what it misses, as a factor of what it
@@ -106,7 +99,7 @@ static bool is_suspect(const struct kt_evidence *evidence, size_t i,
     const struct kt_operator_evidence *op = &evidence->operators.items[i];
     const bool graph_known = op->is_source || op->inputs.count > 0;
     return KT_HAS(op, KT_OPEV_RATE_IN_PER_S) && !kt_lag_is_held_back(evidence, op) &&
-           strain(op) >= evidence->settings.core_max &&
+           kt_load_strain(op) >= evidence->settings.core_max &&
            (!graph_known || shortfall->factor[i] > 1 + evidence->settings.keep_up_tolerance / 2);
 }
 
@@ -115,12 +108,12 @@ static void judge_behind(const struct kt_evidence *evidence, const struct shortf
     double most = 0;
     for (size_t i = 0; i < evidence->operators.count; i++) {
         if (is_suspect(evidence, i, shortfall)) {
-            most = fmax(most, strain(&evidence->operators.items[i]));
+            most = fmax(most, kt_load_strain(&evidence->operators.items[i]));
         }
     }
     for (size_t i = 0; i < evidence->operators.count; i++) {
         const struct kt_operator_evidence *op = &evidence->operators.items[i];
-        if (is_suspect(evidence, i, shortfall) && strain(op) >= most - SATURATION_BAND &&
+        if (is_suspect(evidence, i, shortfall) && kt_load_strain(op) >= most - SATURATION_BAND &&
             (kept[i].lambda < 0 || op->rate_in_per_s < kept[i].lambda)) {
             kept[i].keep_up = KT_KEEP_UP_FELL_BEHIND;
         }

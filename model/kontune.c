@@ -75,7 +75,7 @@ static size_t count_at_risk(const struct kt_evidence *evidence, const double *la
  * up with λ the operator would have been busy for λ / rate times as long. */
 static int proof(const struct kt_operator_evidence *op, double lambda, double noise) {
     const double margin = PROOF_MARGIN * noise;
-    const double busy = KT_HAS(op, KT_OPEV_BUSY_MAX) ? fmax(op->busy, op->busy_max) : op->busy;
+    const double busy = kt_load_strain(op);
     const double at_lambda = op->rate_in_per_s > 0 && op->rate_in_per_s < lambda
                                  ? busy * lambda / op->rate_in_per_s
                                  : busy;

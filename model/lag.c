@@ -124,18 +124,12 @@ static double gain_of_pair(const struct kt_operator_state *state,
 
 static enum kt_err add_gain(double gain, struct kt_arena *arena, struct kt_operator_state *state,
                             struct kt_error *error) {
-    const size_t old = state->lag_gains.count;
-    const size_t begin = old < KT_LAG_GAINS_MAX ? 0 : old - KT_LAG_GAINS_MAX + 1;
-    double *items = kt_arena_array(arena, old - begin + 1, sizeof *items);
+    double *items = kt_arena_append(arena, state->lag_gains.items, &state->lag_gains.count,
+                                    sizeof gain, KT_LAG_GAINS_MAX, &gain);
     if (items == NULL) {
         return kt_fail(error, KT_ERR_NOMEM, "no memory for the gains of a backlog");
     }
-    for (size_t i = begin; i < old; i++) {
-        items[i - begin] = state->lag_gains.items[i];
-    }
-    items[old - begin] = gain;
     state->lag_gains.items = items;
-    state->lag_gains.count = old - begin + 1;
     return KT_ERR_OK;
 }
 

@@ -9,9 +9,6 @@
 /* A quarter of all |Δ| of white noise are smaller than this many σ: √2 Φ⁻¹(5/8). */
 #define QUARTILE 0.45062
 
-/* In standard deviations: what is beyond is a shift. */
-#define SHIFT_SDS 3.0
-
 /* The level moves at least by this share of σ from window to window, so that it always forgets. */
 #define WALK_MIN 0.1
 
@@ -57,7 +54,7 @@ static void follow(const double *x, size_t count, double noise, double walk, dou
     for (size_t i = 1; i < count; i++) {
         const double spread = variance + walk + noise;
         const double off = x[i] - level;
-        if (fabs(off) > fmax(shift, SHIFT_SDS * sqrt(spread))) {
+        if (fabs(off) > fmax(shift, KT_LOAD_SHIFT_SDS * sqrt(spread))) {
             level = x[i];
             variance = noise;
         } else {
@@ -93,7 +90,7 @@ struct kt_load_noise kt_load_noise_of(const double *loads_per_s, size_t count, d
     }
     double noise = 0;
     double walk = 0;
-    fit(step, n - 1, SHIFT_SDS * M_SQRT2 * crude, &noise, &walk);
+    fit(step, n - 1, KT_LOAD_SHIFT_SDS * M_SQRT2 * crude, &noise, &walk);
     if (sqrt(noise) < least) {
         return found;
     }

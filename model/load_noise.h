@@ -17,6 +17,9 @@
 /* Windows that it takes to tell noise from shifts, of the KT_LOADS_MAX that are remembered. */
 #define KT_LOADS_MIN 9
 
+/* In standard deviations: what is beyond is another load. */
+#define KT_LOAD_SHIFT_SDS 3.0
+
 struct kt_load_noise {
     double level;    /* records/s: of the newest window's load; the load itself where sigma is 0 */
     double sigma;    /* σ, ln units, ≥ 0; below `least` it is 0 */

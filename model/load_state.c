@@ -2,6 +2,8 @@
  * The state of a job in one window: under-provisioned, over-provisioned, normal. */
 #include "model/load_state.h"
 
+#include <math.h>
+
 bool kt_load_usage(const struct kt_operator_evidence *op, double *usage) {
     if (KT_HAS(op, KT_OPEV_CPU_LOAD)) {
         *usage = op->cpu_load;
@@ -12,6 +14,13 @@ bool kt_load_usage(const struct kt_operator_evidence *op, double *usage) {
         return true;
     }
     return false;
+}
+
+double kt_load_strain(const struct kt_operator_evidence *op) {
+    if (!KT_HAS(op, KT_OPEV_BUSY)) {
+        return -1;
+    }
+    return KT_HAS(op, KT_OPEV_BUSY_MAX) ? fmax(op->busy, op->busy_max) : op->busy;
 }
 
 bool kt_load_falls_behind(const struct kt_operator_evidence *op, double core_max) {

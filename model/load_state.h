@@ -22,6 +22,9 @@ struct kt_load {
 /* Share of time in use: cpu_load where it is known, else busy. False when neither is. */
 bool kt_load_usage(const struct kt_operator_evidence *op, double *usage);
 
+/* Busy share of time of the busiest subtask, which runs out of time first; -1: not known. */
+double kt_load_strain(const struct kt_operator_evidence *op);
+
 /* Whether a source is itself what is too slow: its usage is at least core_max and its backlog
  * grows. (That its usage is asked for keeps the noise of backlogs, which are read seconds apart,
  * out.) */

@@ -198,18 +198,13 @@ enum kt_err kt_next_note_loads(const struct kt_next_input *input, struct kt_evid
         if (!(lambda > 0)) {
             continue;
         }
-        const size_t old = state->loads_per_s.count;
-        const size_t begin = old < KT_LOADS_MAX ? 0 : old - KT_LOADS_MAX + 1;
-        double *items = kt_arena_array(input->arena, old - begin + 1, sizeof *items);
+        double *items =
+            kt_arena_append(input->arena, state->loads_per_s.items, &state->loads_per_s.count,
+                            sizeof lambda, KT_LOADS_MAX, &lambda);
         if (items == NULL) {
             return no_memory(error);
         }
-        for (size_t l = begin; l < old; l++) {
-            items[l - begin] = state->loads_per_s.items[l];
-        }
-        items[old - begin] = lambda;
         state->loads_per_s.items = items;
-        state->loads_per_s.count = old - begin + 1;
         op->loads_per_s.items = items;
         op->loads_per_s.count = state->loads_per_s.count;
     }
@@ -219,22 +214,18 @@ enum kt_err kt_next_note_loads(const struct kt_next_input *input, struct kt_evid
 /* This window begins a new level: at most KT_CHANGE_POINTS_MAX are remembered, the newest ones. */
 static enum kt_err add_change_point(const struct kt_next_input *input,
                                     struct kt_operator_state *state, struct kt_error *error) {
-    const size_t old = state->change_points_ms.count;
+    const size_t count = state->change_points_ms.count;
     const int64_t now_ms = input->summary->end_ms;
-    if (old > 0 && state->change_points_ms.items[old - 1] >= now_ms) {
+    if (count > 0 && state->change_points_ms.items[count - 1] >= now_ms) {
         return KT_ERR_OK;
     }
-    const size_t begin = old < KT_CHANGE_POINTS_MAX ? 0 : old - KT_CHANGE_POINTS_MAX + 1;
-    int64_t *items = kt_arena_array(input->arena, old - begin + 1, sizeof *items);
+    int64_t *items =
+        kt_arena_append(input->arena, state->change_points_ms.items, &state->change_points_ms.count,
+                        sizeof now_ms, KT_CHANGE_POINTS_MAX, &now_ms);
     if (items == NULL) {
         return no_memory(error);
     }
-    for (size_t i = begin; i < old; i++) {
-        items[i - begin] = state->change_points_ms.items[i];
-    }
-    items[old - begin] = now_ms;
     state->change_points_ms.items = items;
-    state->change_points_ms.count = old - begin + 1;
     return KT_ERR_OK;
 }
 
@@ -266,22 +257,19 @@ enum kt_err kt_next_decided(const struct kt_next_input *input, const struct kt_e
 static enum kt_err remember_restart(const struct kt_next_input *input, struct kt_job_state *next,
                                     struct kt_error *error) {
     const int64_t now_ms = input->summary->end_ms;
-    const struct kt_job_state *old = input->before;
-    size_t begin = 0;
-    while (begin < old->restarts_ms.count && (old->restarts_ms.items[begin] <= now_ms - KT_DAY_MS ||
-                                              old->restarts_ms.count - begin >= KT_RESTARTS_MAX)) {
-        begin++;
+    const int64_t *recent = input->before->restarts_ms.items;
+    size_t count = input->before->restarts_ms.count;
+    while (count > 0 && *recent <= now_ms - KT_DAY_MS) {
+        recent++;
+        count--;
     }
-    const size_t kept = old->restarts_ms.count - begin;
-    next->restarts_ms.items = kt_arena_array(input->arena, kept + 1, sizeof(int64_t));
-    if (next->restarts_ms.items == NULL) {
+    int64_t *items =
+        kt_arena_append(input->arena, recent, &count, sizeof now_ms, KT_RESTARTS_MAX, &now_ms);
+    if (items == NULL) {
         return no_memory(error);
     }
-    for (size_t i = 0; i < kept; i++) {
-        next->restarts_ms.items[i] = old->restarts_ms.items[begin + i];
-    }
-    next->restarts_ms.items[kept] = now_ms;
-    next->restarts_ms.count = kept + 1;
+    next->restarts_ms.items = items;
+    next->restarts_ms.count = count;
     return KT_ERR_OK;
 }
 

@@ -84,6 +84,21 @@ struct kt_str kt_arena_str(struct kt_arena *arena, struct kt_str s) {
     return (struct kt_str){copy, s.len};
 }
 
+void *kt_arena_append(struct kt_arena *arena, const void *items, size_t *count, size_t item_size,
+                      size_t items_max, const void *item) {
+    const size_t kept = *count < items_max ? *count : items_max - 1;
+    char *copy = kt_arena_array(arena, kept + 1, item_size);
+    if (copy == NULL) {
+        return NULL;
+    }
+    if (kept > 0) {
+        memcpy(copy, (const char *)items + (*count - kept) * item_size, kept * item_size);
+    }
+    memcpy(copy + kept * item_size, item, item_size);
+    *count = kept + 1;
+    return copy;
+}
+
 struct kt_str kt_arena_printf(struct kt_arena *arena, const char *format, ...) {
     va_list args;
     va_start(args, format);

@@ -30,6 +30,11 @@ void *kt_arena_alloc(struct kt_arena *arena, size_t size);
 /* count * size with the overflow checked. */
 void *kt_arena_array(struct kt_arena *arena, size_t count, size_t size);
 
+/* A copy of the array with one item more behind, items_max (at least 1) items at most: the oldest,
+ * in front, go. *count ← how many the copy has. NULL: no memory, *count stands. */
+void *kt_arena_append(struct kt_arena *arena, const void *items, size_t *count, size_t item_size,
+                      size_t items_max, const void *item);
+
 /* A copy of s in the arena, NUL-terminated for convenience; data NULL when out of memory. */
 struct kt_str kt_arena_str(struct kt_arena *arena, struct kt_str s);
 struct kt_str kt_arena_printf(struct kt_arena *arena, const char *format, ...) KT_PRINTF(2, 3);

@@ -11,6 +11,7 @@
  * bench_gp.py runs it and sets the seed's own path and scikit-learn beside it. */
 #include "model/decide.h"
 #include "support/job.h"
+#include "support/q1_history.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -34,32 +35,9 @@ struct history {
     double y[KT_HISTORY_POINTS_MAX];
 };
 
-/* Uniform in [0, 1): SplitMix64, so that every run measures the same histories. */
-static double uniform(uint64_t *state) {
-    uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
-/* Nexmark Q1's mapper as a USL curve (530 000 records/s, sigma 0.028) with noise of about 1.5 %,
- * at n parallelisms out of 1…max(26, 2n). */
 static struct history make_history(size_t n, uint64_t *random) {
     struct history history = {.n = n};
-    size_t wanted = n;
-    size_t left = 2 * n < 26 ? 26 : 2 * n;
-    for (double p = 1; wanted > 0; p++, left--) {
-        if (uniform(random) * (double)left >= (double)wanted) {
-            continue;
-        }
-        double noise = 0;
-        for (int i = 0; i < 12; i++) {
-            noise += uniform(random) - 0.5;
-        }
-        size_t i = n - wanted--;
-        history.x[i] = p;
-        history.y[i] = 530e3 * p / (1 + 0.028 * (p - 1)) * (1 + 0.015 * noise);
-    }
+    kt_test_q1_history(n, random, history.x, history.y);
     history.lambda = 0.7 * history.y[n - 1];
     return history;
 }

@@ -9,6 +9,8 @@
  * "keeps up" is a load within the history; "none does" one that no parallelism reaches, so that
  * all are looked at, twice: for the probability and for the largest ability. */
 #include "model/scaling.h"
+#include "ops/sim_random.h"
+#include "support/q1_history.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,36 +36,21 @@ struct history {
     double beyond; /* more than any parallelism is able to */
 };
 
-/* Uniform in [0, 1): SplitMix64, so that every run measures the same histories. */
-static double uniform(uint64_t *state) {
-    uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
-/* Nexmark Q1's mapper as a USL curve (530 000 records/s, sigma 0.028) with noise of about 1.5 %,
- * at n parallelisms out of 1…max(26, 2n) in random order, one group each. */
+/* One group for each parallelism, in random order. */
 static struct history make_history(size_t n, uint64_t *random) {
-    struct history history = {.n = n};
-    size_t wanted = n;
-    size_t left = 2 * n < 26 ? 26 : 2 * n;
-    for (int32_t p = 1; wanted > 0; p++, left--) {
-        if (uniform(random) * (double)left >= (double)wanted) {
-            continue;
-        }
-        double noise = 0;
-        for (int i = 0; i < 12; i++) {
-            noise += uniform(random) - 0.5;
-        }
-        double ability = 530e3 * p / (1 + 0.028 * (p - 1)) * (1 + 0.015 * noise);
-        history.groups[n - wanted--] = (struct kt_observation_group){
-            .parallelism = p, .observations = 1, .ability = ability, .weight = 0.64};
-        history.lambda = 0.7 * ability;
-        history.beyond = 4 * 530e3 / 0.028;
+    struct history history = {.n = n, .beyond = 4 * KT_TEST_Q1_GAMMA / KT_TEST_Q1_SIGMA};
+    double parallelism[KT_GROUPS_MAX];
+    double ability[KT_GROUPS_MAX];
+    kt_test_q1_history(n, random, parallelism, ability);
+    history.lambda = 0.7 * ability[n - 1];
+    for (size_t i = 0; i < n; i++) {
+        history.groups[i] = (struct kt_observation_group){.parallelism = (int32_t)parallelism[i],
+                                                          .observations = 1,
+                                                          .ability = ability[i],
+                                                          .weight = 0.64};
     }
     for (size_t i = n - 1; i > 0; i--) {
-        size_t j = (size_t)(uniform(random) * (double)(i + 1));
+        size_t j = (size_t)(kt_sim_random_uniform(random) * (double)(i + 1));
         struct kt_observation_group other = history.groups[j];
         history.groups[j] = history.groups[i];
         history.groups[i] = other;

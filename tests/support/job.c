@@ -153,6 +153,12 @@ void kt_test_decide_end(void) {
     }
 }
 
+int kt_test_decide_teardown(void **state) {
+    (void)state;
+    kt_test_decide_end();
+    return 0;
+}
+
 void kt_test_decide_by(const struct kt_scaling_model *other) {
     kt_test_decide_end();
     model = other;

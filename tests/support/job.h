@@ -50,6 +50,7 @@ const char *kt_test_decide_error(const struct kt_evidence *evidence, enum kt_err
  * the default. */
 void kt_test_decide_by(const struct kt_scaling_model *model);
 void kt_test_decide_end(void);
+int kt_test_decide_teardown(void **state); /* the same, as cmocka wants it of a group */
 
 /* Fails the test unless everything of a decision is finite, within limits and consistent. */
 void kt_test_check_decision(const struct kt_evidence *evidence, const struct kt_decision *decision);

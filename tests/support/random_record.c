@@ -2,16 +2,15 @@
  * Seeded random records of any type, and the comparison of two records. */
 #include "support/random_record.h"
 
+#include "ops/sim_random.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 uint64_t random_u64(struct random_source *source) {
-    uint64_t z = source->state += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
+    return kt_sim_random_next(&source->state);
 }
 
 size_t random_below(struct random_source *source, size_t bound) {

@@ -494,12 +494,6 @@ static void noise_and_restarts_do_not_make_it_flap(void **state) {
     }
 }
 
-static int end(void **state) {
-    (void)state;
-    kt_test_decide_end();
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(big_doubles_the_peak_when_all_are_at_it),
@@ -528,5 +522,5 @@ int main(void) {
         cmocka_unit_test(noise_and_restarts_do_not_make_it_flap),
         cmocka_unit_test(a_backlog_after_each_restart_does_not_start_the_search_again),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, kt_test_decide_teardown);
 }

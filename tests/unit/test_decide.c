@@ -504,12 +504,6 @@ static void decisions_do_not_depend_on_earlier_ones(void **state) {
     }
 }
 
-static int end(void **state) {
-    (void)state;
-    kt_test_decide_end();
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_that_the_gate_holds_is_held_for_that_reason),
@@ -528,5 +522,5 @@ int main(void) {
         cmocka_unit_test(random_evidence_gives_sound_decisions),
         cmocka_unit_test(decisions_do_not_depend_on_earlier_ones),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, kt_test_decide_teardown);
 }

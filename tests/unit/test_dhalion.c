@@ -187,12 +187,6 @@ static void every_load_ends_with_enough_and_stays(void **state) {
     }
 }
 
-static int end(void **state) {
-    (void)state;
-    kt_test_decide_end();
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_lost_over_what_was_done_is_added),
@@ -207,5 +201,5 @@ int main(void) {
         cmocka_unit_test(a_job_that_works_off_its_backlog_is_left_to_settle),
         cmocka_unit_test(every_load_ends_with_enough_and_stays),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, kt_test_decide_teardown);
 }

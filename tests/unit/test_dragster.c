@@ -103,12 +103,6 @@ static void every_load_ends_with_enough_and_stays(void **state) {
     }
 }
 
-static int end(void **state) {
-    (void)state;
-    kt_test_decide_end();
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(too_little_goes_half_the_way_and_hopes),
@@ -119,5 +113,5 @@ int main(void) {
         cmocka_unit_test(an_operator_whose_inputs_are_unknown_holds_the_job),
         cmocka_unit_test(every_load_ends_with_enough_and_stays),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, kt_test_decide_teardown);
 }

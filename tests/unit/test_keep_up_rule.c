@@ -174,12 +174,6 @@ static void without_a_graph_the_policys_hold_stands(void **state) {
     assert_int_equal(kt_test_decide(&job.evidence).reason, KT_REASON_NO_TOPOLOGY);
 }
 
-static int end(void **state) {
-    (void)state;
-    kt_test_decide_end();
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_kept_up_is_not_raised),
@@ -192,5 +186,5 @@ int main(void) {
         cmocka_unit_test(a_big_phase_that_is_not_needed_is_not_entered),
         cmocka_unit_test(without_a_graph_the_policys_hold_stands),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, kt_test_decide_teardown);
 }

@@ -500,12 +500,6 @@ static void the_risk_is_shared_between_operators(void **state) {
     assert_near(kt_acquire_share(0.7, 4), 0.85, 1e-15);
 }
 
-static int end(void **state) {
-    (void)state;
-    kt_test_decide_end();
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_those_of_the_reference),
@@ -525,5 +519,5 @@ int main(void) {
         cmocka_unit_test(who_was_never_busy_enough_to_be_measured_is_bounded_from_below),
         cmocka_unit_test(the_risk_is_shared_between_operators),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, kt_test_decide_teardown);
 }

@@ -149,12 +149,6 @@ static void every_load_is_found_in_the_end(void **state) {
     printf("random: %.1f reconfigurations per load\n", sum / 5.0);
 }
 
-static int end(void **state) {
-    (void)state;
-    kt_test_decide_end();
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_too_slow_is_drawn_from_all_up_to_the_peak),
@@ -165,5 +159,5 @@ int main(void) {
         cmocka_unit_test(a_job_that_is_right_is_left_alone),
         cmocka_unit_test(every_load_is_found_in_the_end),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, kt_test_decide_teardown);
 }

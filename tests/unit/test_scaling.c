@@ -2,6 +2,7 @@
  * The scaling surrogate: what groups, order and repetition may and may not change, its scans, its
  * answers to odd histories. That its numbers are right is test_scaling_golden's. */
 #include "model/scaling.h"
+#include "ops/sim_random.h"
 #include "support/observations.h"
 
 #include <float.h>
@@ -27,14 +28,6 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     kt_scaling_free(*state);
     return 0;
-}
-
-/* Uniform in [0, 1): SplitMix64. */
-static double uniform(uint64_t *state) {
-    uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
 }
 
 static double usl(double p) {
@@ -70,8 +63,8 @@ static struct kt_observation_group *add(struct history *history, int32_t p, doub
 /* n groups on a curve with relative noise of about 2 %, at parallelisms up to largest. */
 static void add_random(struct history *history, size_t n, int32_t largest, uint64_t seed) {
     for (size_t i = 0; i < n; i++) {
-        int32_t p = 1 + (int32_t)(uniform(&seed) * largest);
-        add(history, p, usl(p) * (1 + 0.07 * (uniform(&seed) - 0.5)));
+        int32_t p = 1 + (int32_t)(kt_sim_random_uniform(&seed) * largest);
+        add(history, p, usl(p) * (1 + 0.07 * (kt_sim_random_uniform(&seed) - 0.5)));
     }
 }
 
@@ -135,10 +128,10 @@ static void groups_tell_what_their_observations_tell(void **state) {
     start(&grouped);
     start(&single);
     for (size_t i = 0; i < COUNT; i++) {
-        double ability = usl(plan[i]) * (1 + 0.1 * (uniform(&seed) - 0.5));
+        double ability = usl(plan[i]) * (1 + 0.1 * (kt_sim_random_uniform(&seed) - 0.5));
         observations[i] =
             (struct kt_test_observation){plan[i], (int64_t)i / 7, MINUTE_MS * (int64_t)(i + 1),
-                                         ability, 0.1 + 0.9 * uniform(&seed)};
+                                         ability, 0.1 + 0.9 * kt_sim_random_uniform(&seed)};
         struct kt_observation_group *group = add(&single, plan[i], ability);
         group->generation = observations[i].generation;
         group->weight = observations[i].busy * observations[i].busy;
@@ -421,14 +414,17 @@ static void absurd_but_legal_histories_have_finite_answers(void **state) {
     for (int round = 0; round < 12; round++) {
         struct history history;
         start(&history);
-        size_t n = 1 + (size_t)(uniform(&seed) * KT_GROUPS_MAX);
+        size_t n = 1 + (size_t)(kt_sim_random_uniform(&seed) * KT_GROUPS_MAX);
         for (size_t i = 0; i < n; i++) {
-            int32_t p = uniform(&seed) < .5 ? 5 : 1 + (int32_t)(uniform(&seed) * 32768);
+            int32_t p = kt_sim_random_uniform(&seed) < .5
+                            ? 5
+                            : 1 + (int32_t)(kt_sim_random_uniform(&seed) * 32768);
             struct kt_observation_group *group =
-                add(&history, p, abilities[(size_t)(uniform(&seed) * 4)]);
-            group->weight = weights[(size_t)(uniform(&seed) * 5)];
-            group->scatter = uniform(&seed) < .5 ? 0 : 1e18 * uniform(&seed);
-            group->observations = uniform(&seed) < .5 ? 1 : INT32_MAX;
+                add(&history, p, abilities[(size_t)(kt_sim_random_uniform(&seed) * 4)]);
+            group->weight = weights[(size_t)(kt_sim_random_uniform(&seed) * 5)];
+            group->scatter =
+                kt_sim_random_uniform(&seed) < .5 ? 0 : 1e18 * kt_sim_random_uniform(&seed);
+            group->observations = kt_sim_random_uniform(&seed) < .5 ? 1 : INT32_MAX;
             group->generation *= ages[round % 4];
         }
         struct kt_scaling_fit found = fit(*state, &history);

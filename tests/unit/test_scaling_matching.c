@@ -2,6 +2,7 @@
  * Which parallelism probably does as much as another: on plateaus, before them and beyond a peak,
  * over many draws of the noise. */
 #include "model/scaling.h"
+#include "ops/sim_random.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -26,14 +27,11 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* About normal with standard deviation 1: four uniform draws of SplitMix64. */
+/* About normal with standard deviation 1: four uniform draws. */
 static double normal(uint64_t *state) {
     double sum = 0;
     for (int i = 0; i < 4; i++) {
-        uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
-        z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-        z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-        sum += (double)((z ^ (z >> 31)) >> 11) * 0x1p-53 - 0.5;
+        sum += kt_sim_random_uniform(state) - 0.5;
     }
     return sum * sqrt(3);
 }
